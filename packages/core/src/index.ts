@@ -1,0 +1,4 @@
+export * from "./errors.js";
+export * from "./define-op.js";
+export * from "./parameters.js";
+export * from "./types.js";

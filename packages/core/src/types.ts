@@ -1,0 +1,189 @@
+/**
+ * The contracts that every package shares.
+ *
+ * Shape letters: T tokens, D model width, E experts, K slots per token, F expert width, N = T·K dispatched rows, C capacity.
+ */
+import type { Scalar, Tensor, Tensor1D, Tensor2D } from "@tensorflow/tfjs";
+
+/** What a router may know besides its input. All fields are optional; a router states which ones it reads. */
+export interface RouteContext {
+  /** True while training: noise, jitter and statistics are on only then. */
+  readonly training?: boolean;
+  /** Optimiser step, from 0. */
+  readonly step?: number;
+  /** Seed of this forward pass; noise is a pure function of (seed, layer). */
+  readonly seed?: number;
+  /** Index of the layer in the model. */
+  readonly layer?: number;
+  /** `[T]` float32, 1 for real tokens and 0 for padding. Left out: all tokens are real. */
+  readonly valid?: Tensor1D;
+  /** `[T]` int32: the sequence, domain or task of each token, and its position in the sequence. */
+  readonly sequenceIds?: Tensor1D;
+  readonly domainIds?: Tensor1D;
+  readonly taskIds?: Tensor1D;
+  readonly positions?: Tensor1D;
+  /** The previous MoE layer's decision. */
+  readonly previous?: Routing;
+  /** Overrides for one call: another k or p, a decision from outside, or an additive score bias `[E]` or `[T, E]`. */
+  readonly overrides?: {
+    readonly topK?: number;
+    readonly topP?: number;
+    readonly expertIds?: Tensor2D;
+    readonly gates?: Tensor2D;
+    readonly scoreBias?: Tensor;
+  };
+}
+
+interface RoutingBase {
+  readonly numExperts: number;
+  /** `[T, E]` raw router logits, clean (before noise and bias). */
+  readonly logits: Tensor2D;
+  /** `[T, E]` full probabilities (or normalised scores), for losses and metrics. */
+  readonly probs: Tensor2D;
+  /** `[T, E]` scores the choice was made by, where they differ from `probs` (bias, noise, groups). */
+  readonly selectionScores?: Tensor2D;
+  /** `[T, E]` logits after noise, where the router adds any. */
+  readonly noisyLogits?: Tensor2D;
+  /** Further results of the router by name (recurrent state, precision choices, noise std, ...). */
+  readonly extra?: Readonly<Record<string, Tensor>>;
+}
+
+/** Tokens choose experts. */
+export interface TokenChoice extends RoutingBase {
+  readonly kind: "token-choice";
+  /** `[T, K]` int32, best first; -1 is an empty slot. */
+  readonly expertIds: Tensor2D;
+  /** `[T, K]` multiplied as they are; 0 in empty slots. They need not sum to 1. */
+  readonly gates: Tensor2D;
+  /** `[T, K]` float32, 1 where a slot was dropped for capacity (its id is -1 in `expertIds`). */
+  readonly dropped?: Tensor2D;
+  /** `[T, K]` int32 choice before capacity, for losses; same as `expertIds` when left out. */
+  readonly chosenIds?: Tensor2D;
+}
+
+/** Experts choose tokens. */
+export interface ExpertChoice extends RoutingBase {
+  readonly kind: "expert-choice";
+  /** `[E, C]` int32 token indices; -1 is an empty slot. */
+  readonly tokenIds: Tensor2D;
+  /** `[E, C]` multiplied as they are; 0 in empty slots. */
+  readonly gates: Tensor2D;
+}
+
+/** Every expert sees every token with a soft weight. */
+export interface DenseMix extends RoutingBase {
+  readonly kind: "dense-mix";
+  /** `[T, E]` multiplied as they are. */
+  readonly gates: Tensor2D;
+}
+
+/** A router's whole decision, as data. */
+export type Routing = TokenChoice | ExpertChoice | DenseMix;
+
+/** Makes the decision: a pure function of (input, parameters, context). */
+export interface Router {
+  readonly numExperts: number;
+  /** @param x - `[T, D]` float32 router input. */
+  route(x: Tensor2D, context?: RouteContext): Routing;
+}
+
+/** Where the rows of a batch go: one sort serves all kernels of a layer. */
+export interface DispatchPlan {
+  /** Number of physical experts E. */
+  readonly numExperts: number;
+  /** Slots per token K; row `slot` of the flat choice belongs to token `floor(slot / K)`. */
+  readonly slotsPerToken: number;
+  /** `[N]` int32: flat slot of each sorted row (rows of expert 0 first, empty slots last; stable). */
+  readonly order: Tensor1D;
+  /** `[N]` int32: sorted row of each flat slot. */
+  readonly inverse: Tensor1D;
+  /** `[E + 1]` int32: rows `offsets[e]` to `offsets[e + 1]` belong to expert e. */
+  readonly offsets: Tensor1D;
+  /** `[T, K]` gates in the order of the flat slots; float32. */
+  readonly gates: Tensor2D;
+}
+
+/** Multiplies: rows sorted by expert in, rows out. */
+export interface ExpertBank {
+  readonly numExperts: number;
+  /** @param x - `[N, D]` rows sorted by expert. @returns `[N, D]`; rows past `offsets[E]` are zero. */
+  forward(x: Tensor2D, plan: DispatchPlan): Tensor2D;
+}
+
+/** Moves rows to the experts and back; a transport (expert parallelism) replaces it. */
+export interface Dispatcher {
+  plan(routing: Routing): DispatchPlan;
+  dispatch(x: Tensor2D, plan: DispatchPlan): Tensor2D;
+  combine(y: Tensor2D, plan: DispatchPlan): Tensor2D;
+}
+
+/** A feed-forward block on tokens, e.g. a shared expert. */
+export interface FeedForward {
+  forward(x: Tensor2D): Tensor2D;
+}
+
+/** One MoE layer's decision in one forward pass. */
+export interface LayerRouting {
+  readonly layer: number;
+  readonly routing: Routing;
+  readonly context: RouteContext;
+  /** `[E]` float32 counts over the whole global batch, where the trainer knows them (exact global-batch losses). */
+  readonly globalCounts?: Tensor1D;
+}
+
+/** What all routers of one forward pass decided, in layer order. */
+export type RoutingTrace = readonly LayerRouting[];
+
+/** One weighted loss value; the trainer adds `coefficient * value`. */
+export interface LossTerm {
+  readonly name: string;
+  /** The layer it belongs to; left out for terms across layers. */
+  readonly layer?: number;
+  readonly value: Scalar;
+  readonly coefficient: number;
+}
+
+/** What a balancing loss averages over. */
+export type BalancingScope = "sequence" | "micro-batch" | "global-batch";
+
+/** A balancing loss: a pure function of what the routers returned. */
+export interface BalancingTerm {
+  readonly id: string;
+  readonly scope: BalancingScope;
+  loss(trace: RoutingTrace): LossTerm[];
+}
+
+/** Tokens per expert of one layer, summed exactly over one optimiser step. */
+export interface LayerCounts {
+  readonly layer: number;
+  /** `[E]`, whole numbers. */
+  readonly counts: Float32Array;
+}
+
+/** Steers the load without a gradient, e.g. the loss-free bias. Its state is checkpointed. */
+export interface LoadController {
+  readonly id: string;
+  /** Called once after each optimiser step with the counts of that step; never in evaluation. */
+  afterStep(counts: readonly LayerCounts[]): void;
+  /** Tensors to save with the optimiser state, by name. */
+  state(): Record<string, Tensor>;
+}
+
+/** One parameter of a method: its default, range and meaning, as data for docs and validation. */
+export interface MethodParameter {
+  readonly default: number | string | boolean;
+  readonly range: string;
+  readonly meaning: string;
+}
+
+/** The facts of a published method, from which the documentation pages are generated. */
+export interface MethodFacts {
+  readonly id: string;
+  readonly title: string;
+  /** Paper and equation or algorithm. */
+  readonly source: string;
+  readonly summary: string;
+  /** Formula in plain text. */
+  readonly formula: string;
+  readonly parameters: Readonly<Record<string, MethodParameter>>;
+}
