@@ -3,7 +3,7 @@
  *
  * Shape letters: T tokens, D model width, E experts, K slots per token, F expert width, N = T·K dispatched rows, C capacity.
  */
-import type { Scalar, Tensor, Tensor1D, Tensor2D } from "@tensorflow/tfjs";
+import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D } from "@tensorflow/tfjs";
 
 /** What a router may know besides its input. All fields are optional; a router states which ones it reads. */
 export interface RouteContext {
@@ -186,4 +186,18 @@ export interface MethodFacts {
   /** Formula in plain text. */
   readonly formula: string;
   readonly parameters: Readonly<Record<string, MethodParameter>>;
+}
+
+/** What a language model's forward pass takes besides token ids. */
+export interface ForwardOptions {
+  /** Training flag, step, seed, domain ids and overrides; the model fills in `layer`, `positions` and `sequenceIds`. */
+  readonly context?: RouteContext;
+  /** `[E]` float32 per MoE layer, in trace order: counts of the whole global batch (exact global-batch losses). */
+  readonly globalCounts?: readonly Tensor1D[];
+}
+
+/** A causal language model that shows its routing: what the trainer, the evaluators and the recorders need. */
+export interface LanguageModel {
+  /** @param ids - `[B, S]` int32. @returns logits `[B, S, V]` float32 and one trace entry per MoE layer. */
+  forward(ids: Tensor2D, options?: ForwardOptions): { logits: Tensor3D; trace: RoutingTrace };
 }
