@@ -1,0 +1,21 @@
+import { readdirSync, readFileSync, existsSync } from "node:fs";
+import { join } from "node:path";
+
+/** Root of the repository. */
+export const root = new URL("..", import.meta.url).pathname;
+
+/** All workspaces of a folder with their package.json. */
+export function workspaces(folder) {
+  const base = join(root, folder);
+  return readdirSync(base)
+    .filter((name) => existsSync(join(base, name, "package.json")))
+    .map((name) => ({ name, dir: join(base, name), manifest: JSON.parse(readFileSync(join(base, name, "package.json"), "utf8")) }));
+}
+
+/** All files below a folder that `keep` accepts. */
+export function files(dir, keep) {
+  return readdirSync(dir, { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.isFile() && !entry.parentPath.includes("node_modules"))
+    .map((entry) => join(entry.parentPath, entry.name))
+    .filter(keep);
+}
