@@ -1,0 +1,113 @@
+import { CheckpointError } from "@moekit/core";
+import { fileSource, memorySource, type ByteSource } from "../io/byte-source.js";
+import { codecOf } from "./dtypes.js";
+import { readHeader, type SafetensorsHeader, type TensorInfo } from "./header.js";
+import { elements, type HostTensor } from "./host-tensor.js";
+
+/**
+ * Named tensors that are read one at a time: one file, or the shards of a checkpoint.
+ * @example const { shape, data } = await reader.read("lm_head.weight");
+ */
+export interface TensorReader {
+  readonly tensors: ReadonlyMap<string, TensorInfo>;
+  /** Reads one tensor. */
+  read(name: string): Promise<HostTensor>;
+  /** Reads into existing memory, e.g. one expert into its place in a bank. */
+  readInto(name: string, target: Float32Array | Int32Array): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Bytes that are converted at a time; the only memory besides the result. */
+const CHUNK_BYTES = 1 << 22;
+
+/**
+ * A safetensors file, open for reading tensors by name. Only the header is read on opening, and it is validated completely:
+ * dtypes, shapes, and that the tensors fill the file without gap or overlap.
+ *
+ * F64, F32, F16 and BF16 arrive as `Float32Array`; I64, I32, U8 and BOOL as `Int32Array`.
+ *
+ * @source https://huggingface.co/docs/safetensors
+ * @example
+ * const file = await SafetensorsFile.open("model.safetensors");
+ * const { shape, data } = await file.read("lm_head.weight");
+ * await file.close();
+ */
+export class SafetensorsFile implements TensorReader {
+  /** The file's own strings, e.g. `{ format: "pt" }`. */
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly tensors: ReadonlyMap<string, TensorInfo>;
+
+  private constructor(private readonly source: ByteSource, header: SafetensorsHeader) {
+    this.metadata = header.metadata;
+    this.tensors = header.tensors;
+  }
+
+  /** Opens a file. @throws CheckpointError if it is missing, truncated or damaged. */
+  static async open(path: string): Promise<SafetensorsFile> {
+    return SafetensorsFile.from(await fileSource(path));
+  }
+
+  /** Reads from memory. @throws CheckpointError if the bytes are not a safetensors file. */
+  static async fromBytes(bytes: Uint8Array): Promise<SafetensorsFile> {
+    return SafetensorsFile.from(memorySource(bytes));
+  }
+
+  private static async from(source: ByteSource): Promise<SafetensorsFile> {
+    try {
+      return new SafetensorsFile(source, await readHeader(source));
+    } catch (error) {
+      await source.close();
+      throw error;
+    }
+  }
+
+  /** Reads one tensor. @throws CheckpointError if there is none of that name. */
+  async read(name: string): Promise<HostTensor> {
+    const info = this.info(name);
+    const data = new (codecOf(info.dtype)!.array)(elements(info.shape));
+    await this.fill(info, data);
+    return { shape: info.shape, data };
+  }
+
+  /** Reads rows `[begin, end)` of a tensor's first axis. @throws CheckpointError if the tensor has no such rows. */
+  async readRows(name: string, begin: number, end: number): Promise<HostTensor> {
+    const info = this.info(name);
+    const [rows, ...rest] = info.shape;
+    if (!(Number.isInteger(begin) && Number.isInteger(end) && 0 <= begin && begin <= end && end <= (rows ?? 0)))
+      throw new CheckpointError(`readRows: "${name}" has the shape [${info.shape}]; rows ${begin} to ${end} are not in it.`);
+    const shape = [end - begin, ...rest];
+    const rowBytes = elements(rest) * codecOf(info.dtype)!.size;
+    const data = new (codecOf(info.dtype)!.array)(elements(shape));
+    await this.fill({ ...info, begin: info.begin + begin * rowBytes, end: info.begin + end * rowBytes }, data);
+    return { shape, data };
+  }
+
+  /** Reads one tensor into memory of its element count and kind. */
+  async readInto(name: string, target: Float32Array | Int32Array): Promise<void> {
+    const info = this.info(name);
+    const { array } = codecOf(info.dtype)!;
+    if (!(target instanceof array) || target.length !== elements(info.shape))
+      throw new CheckpointError(`readInto: "${name}" [${info.shape}] of ${info.dtype} needs a ${array.name} of ${elements(info.shape)}; got a ${target.constructor.name} of ${target.length}.`);
+    await this.fill(info, target);
+  }
+
+  async close(): Promise<void> {
+    await this.source.close();
+  }
+
+  private info(name: string): TensorInfo {
+    const info = this.tensors.get(name);
+    if (!info) throw new CheckpointError(`readSafetensors: ${this.source.name} has no tensor "${name}".`);
+    return info;
+  }
+
+  private async fill({ dtype, begin, end }: TensorInfo, target: Float32Array | Int32Array): Promise<void> {
+    const { size, decode } = codecOf(dtype)!;
+    if (!decode) return this.source.read(new Uint8Array(target.buffer, target.byteOffset, target.byteLength), begin);
+    for (let at = begin; at < end; at += CHUNK_BYTES) {
+      const bytes = new Uint8Array(Math.min(CHUNK_BYTES, end - at));
+      await this.source.read(bytes, at);
+      decode(bytes, target as never, (at - begin) / size);
+    }
+  }
+}
