@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 
-/** Named tensors: the inputs of an op. Optional inputs are left out (not undefined) when the op runs. */
-export type TensorMap = Record<string, tf.Tensor>;
+/** Named tensors: the inputs of an op. Inputs that are undefined are left out when the op runs. */
+export type TensorMap = Record<string, tf.Tensor | undefined>;
 /** Plain values that steer an op and carry no gradient. */
 export type Attrs = Record<string, unknown>;
 
@@ -76,7 +76,8 @@ export function registerOpKernel(opName: string, backendName: string, kernelFunc
 }
 
 function withoutMissing<I extends TensorMap>(inputs: I): tf.NamedTensorMap {
-  return Object.fromEntries(Object.entries(inputs).filter(([, tensor]) => tensor !== undefined));
+  const present = Object.entries(inputs).filter((entry): entry is [string, tf.Tensor] => entry[1] !== undefined);
+  return Object.fromEntries(present);
 }
 
 function useReferenceWhereNoKernel<I extends TensorMap, A extends Attrs>(spec: OpSpec<I, A>): void {

@@ -2,3 +2,4 @@ export * from "./errors.js";
 export * from "./define-op.js";
 export * from "./parameters.js";
 export * from "./types.js";
+export * from "./ops/index.js";

@@ -1,0 +1,11 @@
+export * from "./combine/combine.js";
+export { dispatch, dispatchOp } from "./dispatch/dispatch.js";
+export type { Activation } from "./expert-mlp/activation.js";
+export * from "./expert-mlp/expert-mlp.js";
+export * from "./gather-rows/gather-rows.js";
+export * from "./grouped-matmul/grouped-matmul.js";
+export * from "./host.js";
+export * from "./matmul.js";
+export * from "./segmented-lora/segmented-lora.js";
+export * from "./sort-by-expert/sort-by-expert.js";
+export * from "./top-k/top-k.js";
