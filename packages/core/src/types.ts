@@ -101,6 +101,15 @@ export interface DispatchPlan {
   readonly offsets: Tensor1D;
   /** `[T, K]` gates in the order of the flat slots; float32. */
   readonly gates: Tensor2D;
+  /**
+   * Only where experts chose tokens. Then a flat slot is place c of expert e, `slotsPerToken` is C, `gates` is `[E, C]`,
+   * and the token of each row is data.
+   */
+  readonly expertChoice?: {
+    /** `[N]` int32: token of each sorted row; -1 for empty slots. */
+    readonly tokenIds: Tensor1D;
+    readonly numTokens: number;
+  };
 }
 
 /** Multiplies: rows sorted by expert in, rows out. */

@@ -22,6 +22,7 @@ export const sortByExpertOp = defineOp<Inputs, Attributes>({
   name: "MoekitSortByExpert",
   reference: ({ expertIds }, { numExperts }) =>
     expertIds.size === 0 || readsSynchronously() ? countingSort(hostInts(expertIds), numExperts) : rankSort(expertIds, numExperts),
+  gradient: () => ({}),
 });
 
 /**

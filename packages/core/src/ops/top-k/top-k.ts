@@ -2,6 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import type { Tensor2D } from "@tensorflow/tfjs";
 import { defineOp } from "../../define-op.js";
 import { ConfigError } from "../../errors.js";
+import { stopGradient } from "../../stop-gradient.js";
 import { checkTensor } from "../check.js";
 
 type Inputs = { scores: Tensor2D };
@@ -35,7 +36,10 @@ export function topK(scores: Tensor2D, k: number): { values: Tensor2D; ids: Tens
   checkTensor(scores, { in: "topK", name: "scores", shape: [null, null], axes: "[T, E]" });
   const numExperts = scores.shape[1];
   if (!Number.isInteger(k) || k < 1 || k > numExperts) throw new ConfigError(`topK: k must be a whole number from 1 to E = ${numExperts}; got ${k}.`);
-  const [values, ids] = topKOp.run({ scores }, { k }) as [Tensor2D, Tensor2D];
+  const [values, chosen] = topKOp.run({ scores }, { k }) as [Tensor2D, Tensor2D];
+  // Off the tape, so that whatever is made of the ids (masks, counts) needs no gradient.
+  const ids = stopGradient(chosen);
+  chosen.dispose();
   return { values, ids };
 }
 

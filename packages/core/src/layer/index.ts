@@ -1,0 +1,5 @@
+export * from "./capacity.js";
+export * from "./expert-map.js";
+export * from "./local-dispatcher.js";
+export * from "./moe-layer.js";
+export * from "./tokens-per-expert.js";
