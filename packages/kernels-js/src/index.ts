@@ -1,1 +1,1 @@
-export {};
+export { type JsKernelBackend, jsKernelNames, registerJsKernels } from "./register.js";
