@@ -1,6 +1,9 @@
-/** Seed of one forward pass: a 32-bit hash of (run, step, micro-step), so that resuming needs no generator state. */
+/**
+ * Seed of one forward pass: a 32-bit hash of (run, step, micro-step), so that resuming needs no generator state. Never 0, which
+ * the random functions of tfjs take for "no seed".
+ */
 export function stepSeed(seed: number, step: number, micro: number): number {
-  return [step, micro].reduce((hash, value) => mix(Math.imul(hash, 0x9e3779b1) ^ value), mix(seed));
+  return [seed, step, micro].reduce((hash, value) => mix(hash + value + 0x9e3779b9), 0) || 1;
 }
 
 /** The finaliser of MurmurHash3: every input bit changes about half of the output bits. */

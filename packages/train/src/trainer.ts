@@ -114,15 +114,15 @@ export class Trainer {
   private async trainStep(): Promise<void> {
     const start = performance.now();
     const result = await runStep(this.options, this.trained, this.done);
-    try {
-      await this.update(result, start);
-    } finally {
-      tf.dispose(result.gradients);
-    }
+    const norms = await this.update(result).finally(() => tf.dispose(result.gradients));
+    const metrics = stepMetrics(this.done, result, { ...norms, seconds: (performance.now() - start) / 1000 });
+    this.metrics?.write(metrics);
+    await this.options.hooks.onStep?.(metrics);
   }
 
-  private async update(result: StepResult, start: number): Promise<void> {
-    const { optimizer, schedule, clipNorm, controllers, hooks } = this.options;
+  /** Nothing changes before everything is known to be finite. */
+  private async update(result: StepResult): Promise<{ gradNorm: number; learningRate: number }> {
+    const { optimizer, schedule, clipNorm, controllers } = this.options;
     const step = this.done + 1;
     const gradNorm = Math.sqrt(Object.values(result.squares).reduce((a, b) => a + b, 0));
     const learningRate = schedule(this.done);
@@ -131,9 +131,7 @@ export class Trainer {
     optimizer.step(result.gradients, { learningRate, step });
     for (const controller of controllers) controller.afterStep(result.counts);
     this.done = step;
-    const metrics = stepMetrics(step, result, { gradNorm, learningRate, seconds: (performance.now() - start) / 1000 });
-    this.metrics?.write(metrics);
-    await hooks.onStep?.(metrics);
+    return { gradNorm, learningRate };
   }
 
   private async evaluateIfDue(): Promise<void> {

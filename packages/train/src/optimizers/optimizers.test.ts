@@ -175,7 +175,9 @@ describe("parameterRole", () => {
     ["layers.0.moe.router.weight", [4, 8], "router"],
     ["layers.0.moe.experts.gate", [4, 6, 8], "bank"],
     ["layers.0.moe.experts.gateBias", [4, 6], "bias"],
-    ["layers.0.moe.sharedGate.weight", [1, 8], "vector"],
+    ["layers.0.moe.shared.ffn.up", [1, 6, 8], "bank"],
+    ["layers.0.moe.shared.gate", [1, 8], "vector"],
+    ["layers.0.moe.experts.constantVector", [3, 8], "vector"],
     ["layers.0.attention.multiHeadMix", [8, 8], "matrix"],
   ])("%s %j is a %s", (path, shape, role) => expect(parameterRole(path, shape)).toBe(role));
 });

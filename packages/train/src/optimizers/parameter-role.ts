@@ -13,7 +13,8 @@ export type ParameterRole = "matrix" | "bank" | "embedding" | "head" | "router" 
  *
  * A path segment that contains `embed` makes an embedding (tied weights appear under it), a segment `head` or `...Head` a head,
  * one that contains `router` a router, a last segment `...bias` or `...Bias` a bias (also `[E, F]` biases of a bank), and
- * one that contains `norm` a norm. Everything else goes by shape.
+ * one that contains `norm` a norm; the per-expert vectors of constant experts (`constantMix`, `constantVector`) are vectors.
+ * Everything else goes by shape.
  *
  * @example parameterRole("layers.0.attention.queryNorm.weight", [16]); // "norm"
  */
@@ -25,6 +26,7 @@ export function parameterRole(path: string, shape: readonly number[]): Parameter
   if (has(/router/i)) return "router";
   if (has(/embed/i)) return "embedding";
   if (has(/^head$|Head$|_head$/)) return "head";
+  if (has(/^constant(Mix|Vector)$/)) return "vector";
   if (shape.length < 2 || Math.min(...shape.slice(-2)) === 1) return "vector";
   return shape.length === 2 ? "matrix" : "bank";
 }
