@@ -1,0 +1,113 @@
+import { readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import * as tf from "@tensorflow/tfjs";
+import { parameters } from "@moekit/core";
+import type { HuggingFaceConfig } from "../config/model-config.js";
+import { writeFilesTogether, type WriteContent } from "../io/write-files.js";
+import type { MoeTransformer } from "../moe-transformer.js";
+import type { FloatDtype } from "../safetensors/dtypes.js";
+import type { LazyTensor } from "../safetensors/host-tensor.js";
+import { INDEX_FILE, SINGLE_FILE } from "../safetensors/sharded.js";
+import { bytesInFile, safetensorsContent } from "../safetensors/write.js";
+import { tensorNames, type TensorNames } from "./tensor-names.js";
+
+/**
+ * How {@link saveModel} writes.
+ * @example const options: SaveOptions = { dtype: "BF16", maxShardBytes: 5e9 };
+ */
+export interface SaveOptions {
+  /** Format of the weights. @defaultValue "F32" */
+  readonly dtype?: FloatDtype;
+  /** Most bytes of tensors in one file; a larger model is split. @defaultValue 50e9, as in transformers */
+  readonly maxShardBytes?: number;
+}
+
+type Tensors = Record<string, LazyTensor>;
+
+const DTYPE_NAMES: Record<FloatDtype, string> = { F32: "float32", F16: "float16", BF16: "bfloat16" };
+
+/**
+ * Saves a model as a Hugging Face folder that transformers loads: `config.json` and `model.safetensors`, or shards with
+ * their index. Other files in the folder stay.
+ *
+ * All bytes are on disk under temporary names before the first file of an older checkpoint is replaced, and the file by
+ * which the weights are found comes last: a crash leaves the old checkpoint, the new one, or a folder that does not load.
+ *
+ * @throws CheckpointError if a value does not fit `dtype`.
+ * @example await saveModel(model, "my-model", { dtype: "BF16" });
+ */
+export async function saveModel(model: MoeTransformer, folder: string, { dtype = "F32", maxShardBytes = 50e9 }: SaveOptions = {}): Promise<void> {
+  const shards = splitByBytes(fileTensors(model), dtype, maxShardBytes);
+  const files = new Map<string, WriteContent>([["config.json", text(configFor(model.config.source, dtype))]]);
+  const write = (tensors: Tensors) => safetensorsContent(tensors, { dtype, metadata: { format: "pt" } });
+  const shardName = (index: number) => `model-${pad(index + 1)}-of-${pad(shards.length)}.safetensors`;
+  if (shards.length === 1) files.set(SINGLE_FILE, write(shards[0]!));
+  else {
+    shards.forEach((tensors, index) => files.set(shardName(index), write(tensors)));
+    files.set(INDEX_FILE, text(shardIndex(shards, shardName, dtype)));
+  }
+  const entry = shards.length === 1 ? SINGLE_FILE : INDEX_FILE;
+  await writeFilesTogether(folder, { files, entry, obsolete: [SINGLE_FILE, INDEX_FILE] });
+  await removeOldShards(folder, files);
+}
+
+/** All tensors under their file names; the values of each are fetched when it is written. */
+function fileTensors(model: MoeTransformer): Tensors {
+  const variables = parameters(model);
+  const tensors: Tensors = {};
+  for (const [path, names] of tensorNames(model.config)) addTensors(tensors, variables[path]!, names);
+  return tensors;
+}
+
+function addTensors(tensors: Tensors, variable: tf.Variable, names: TensorNames): void {
+  const lazy = (shape: readonly number[], load: LazyTensor["load"]): LazyTensor => ({ shape, dtype: "float32", load });
+  if (typeof names === "string") tensors[names] = lazy(variable.shape, async () => (await variable.data()) as Float32Array);
+  else names.forEach((name, expert) => (tensors[name] = lazy(variable.shape.slice(1), () => rowOf(variable, expert))));
+}
+
+async function rowOf(bank: tf.Variable, expert: number): Promise<Float32Array> {
+  const [, ...rest] = bank.shape;
+  const row = tf.slice(bank, [expert, ...rest.map(() => 0)], [1, ...rest]);
+  const values = (await row.data()) as Float32Array;
+  row.dispose();
+  return values;
+}
+
+/** Fills shards in the order of the model; a tensor larger than the limit gets a shard of its own. */
+function splitByBytes(tensors: Tensors, dtype: FloatDtype, limit: number): Tensors[] {
+  const shards: Tensors[] = [{}];
+  let bytes = 0;
+  for (const [name, tensor] of Object.entries(tensors)) {
+    const size = bytesInFile(tensor, dtype);
+    if (bytes > 0 && bytes + size > limit) {
+      shards.push({});
+      bytes = 0;
+    }
+    shards.at(-1)![name] = tensor;
+    bytes += size;
+  }
+  return shards;
+}
+
+function shardIndex(shards: readonly Tensors[], shardName: (index: number) => string, dtype: FloatDtype): unknown {
+  const total_size = shards.flatMap((shard) => Object.values(shard)).reduce((sum, tensor) => sum + bytesInFile(tensor, dtype), 0);
+  const weight_map = Object.fromEntries(shards.flatMap((shard, index) => Object.keys(shard).map((name) => [name, shardName(index)])));
+  return { metadata: { total_size }, weight_map };
+}
+
+/** The config the model came from, with the dtype of the new file: transformers loads in the dtype it names. */
+function configFor({ torch_dtype: _, ...source }: HuggingFaceConfig, dtype: FloatDtype): HuggingFaceConfig {
+  return { ...source, dtype: DTYPE_NAMES[dtype] };
+}
+
+async function removeOldShards(folder: string, files: ReadonlyMap<string, WriteContent>): Promise<void> {
+  const old = (await readdir(folder)).filter((name) => /^model-\d{5}-of-\d{5}\.safetensors$/.test(name) && !files.has(name));
+  for (const name of old) await rm(join(folder, name));
+}
+
+const text =
+  (json: unknown): WriteContent =>
+  async (handle) =>
+    handle.writeFile(`${JSON.stringify(json, undefined, 2)}\n`);
+
+const pad = (index: number): string => String(index).padStart(5, "0");

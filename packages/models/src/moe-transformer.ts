@@ -1,0 +1,121 @@
+/** B sequences of S tokens, T = B S, D model width, V vocabulary. */
+import * as tf from "@tensorflow/tfjs";
+import { gatherRows, linear, ShapeError, tidy, weightVariable, type ForwardOptions, type LanguageModel, type LayerRouting, type RouteContext, type RoutingTrace } from "@moekit/core";
+import { DecoderLayer } from "./blocks/decoder-layer.js";
+import { Linear } from "./blocks/linear.js";
+import { ZERO_INIT, type ModelInit } from "./blocks/model-init.js";
+import { RmsNorm } from "./blocks/rms-norm.js";
+import { ropeTables } from "./blocks/rope.js";
+import type { ModelConfig } from "./config/model-config.js";
+import type { KeyValueCache } from "./generation/key-value-cache.js";
+
+/**
+ * What {@link MoeTransformer.forward} takes besides token ids.
+ * @example const options: DecoderOptions = { cache: new KeyValueCache(), lastOnly: true };
+ */
+export interface DecoderOptions extends ForwardOptions {
+  /** Keys and values of the tokens before these; the call adds its own. */
+  readonly cache?: KeyValueCache;
+  /** Compute the logits of the last position only: `[B, 1, V]`. */
+  readonly lastOnly?: boolean;
+}
+
+/**
+ * What {@link MoeTransformer.forward} returns.
+ * @example const { logits, trace }: DecoderOutput = model.forward(ids);
+ */
+export interface DecoderOutput {
+  /** `[B, S, V]` float32. */
+  readonly logits: tf.Tensor3D;
+  /** `[B, S, D]` float32: the residual stream after the last norm. */
+  readonly hidden: tf.Tensor3D;
+  /** One entry per MoE layer, in layer order. */
+  readonly trace: RoutingTrace;
+}
+
+/**
+ * A decoder-only transformer whose layers are dense or have experts, as a {@link ModelConfig} says.
+ *
+ * `h = embed(ids)`; per layer `h += attention(norm(h))`, `h += mlpOrMoe(norm(h))`; `logits = head(norm(h))`.
+ *
+ * A new model is zero: {@link createModel} makes one to train, {@link loadModel} reads one.
+ *
+ * @example
+ * const model = createModel(config, { seed: 1 });
+ * const { logits, trace } = model.forward(tf.tensor2d([[5, 7, 11]], [1, 3], "int32"));
+ */
+export class MoeTransformer implements LanguageModel {
+  readonly embedding: { readonly weight: tf.Variable };
+  readonly layers: readonly DecoderLayer[];
+  readonly norm: RmsNorm;
+  /** Left out where the head is the embedding matrix. */
+  readonly head?: Linear;
+
+  /** @param init - How weights start; left out for a model that is going to be loaded. */
+  constructor(
+    readonly config: ModelConfig,
+    init: ModelInit = ZERO_INIT,
+  ) {
+    const { vocabSize, hiddenSize, normEps, tieEmbeddings } = config;
+    const table = { seed: init.seed, std: init.tableStd };
+    this.embedding = { weight: weightVariable([vocabSize, hiddenSize], { ...table, stream: "embedding" }) };
+    this.layers = config.layers.map((layer, index) => new DecoderLayer(layer, config, `layers.${index}`, init));
+    this.norm = new RmsNorm(hiddenSize, normEps);
+    if (!tieEmbeddings) this.head = new Linear(hiddenSize, vocabSize, { init: { ...table, stream: "head" } });
+  }
+
+  /**
+   * @param ids - `[B, S]` int32, each from 0 to V - 1.
+   * @throws ShapeError if `ids` is not `[B, S]` int32.
+   */
+  forward(ids: tf.Tensor2D, options: DecoderOptions = {}): DecoderOutput {
+    if (ids.rank !== 2 || ids.dtype !== "int32") throw new ShapeError(`MoeTransformer.forward: ids must be [B, S] int32; got [${ids.shape}] ${ids.dtype}.`);
+    return tidy(() => {
+      const { h_TD, trace } = this.decode(ids, options);
+      const [batch, length] = ids.shape;
+      const hidden: tf.Tensor3D = tf.reshape(this.norm.forward(h_TD), [batch, length, -1]);
+      options.cache?.advance(length);
+      return { logits: this.project(options.lastOnly ? lastPosition(hidden) : hidden), hidden, trace };
+    });
+  }
+
+  private decode(ids: tf.Tensor2D, { context = {}, globalCounts, cache }: DecoderOptions): { h_TD: tf.Tensor2D; trace: LayerRouting[] } {
+    const [batch, length] = ids.shape;
+    const start = cache?.length ?? 0;
+    const tokens = { ...context, ...tokenIds(batch, length, start) };
+    const tables = ropeTablesByLayer(this.config, start, length);
+    const trace: LayerRouting[] = [];
+    let h_TD = gatherRows(this.embedding.weight as tf.Tensor2D, tf.reshape(ids, [batch * length]));
+    this.layers.forEach((layer, index) => {
+      const own: RouteContext = { ...tokens, layer: index, previous: trace.at(-1)?.routing };
+      const { h, routing } = layer.forward(h_TD, { layer: index, batch, ...tables[index]!, cache }, own);
+      h_TD = h;
+      if (routing) trace.push({ layer: index, routing, context: own, globalCounts: globalCounts?.[trace.length] });
+    });
+    return { h_TD, trace };
+  }
+
+  private project(hidden_BSD: tf.Tensor3D): tf.Tensor3D {
+    const [batch, length, width] = hidden_BSD.shape;
+    const head = this.head ?? this.embedding;
+    return tf.reshape(linear(tf.reshape(hidden_BSD, [batch * length, width]), head.weight as tf.Tensor2D), [batch, length, -1]);
+  }
+}
+
+function lastPosition(x_BSD: tf.Tensor3D): tf.Tensor3D {
+  const [batch, length, width] = x_BSD.shape;
+  return tf.slice(x_BSD, [0, length - 1, 0], [batch, 1, width]);
+}
+
+/** Sequence and position of each token, `[T]`. */
+function tokenIds(batch: number, length: number, start: number): { sequenceIds: tf.Tensor1D; positions: tf.Tensor1D } {
+  const each = (value: (token: number) => number) => tf.tensor1d(Int32Array.from({ length: batch * length }, (_, token) => value(token)), "int32");
+  return { sequenceIds: each((token) => Math.floor(token / length)), positions: each((token) => start + (token % length)) };
+}
+
+/** cos and sin for each layer; layers of the same kind share theirs. */
+function ropeTablesByLayer({ layers }: ModelConfig, start: number, length: number) {
+  const kinds = [...new Set(layers.map(({ attention }) => attention))];
+  const tables = new Map(kinds.map((attention) => [attention, ropeTables(attention.rope, attention.headDim, start, length)]));
+  return layers.map(({ attention }) => tables.get(attention)!);
+}

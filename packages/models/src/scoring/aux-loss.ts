@@ -1,0 +1,36 @@
+import * as tf from "@tensorflow/tfjs";
+import { ShapeError, type RoutingTrace } from "@moekit/core";
+
+/**
+ * The load-balancing loss that the MoE classes of transformers train with, over the router logits of all layers together:
+ * `E * sum_e f_e P_e`, with `f_e` the mean number of choices of expert e per token and `P_e` its mean softmax probability.
+ * It is k at perfect balance.
+ *
+ * The gradient flows through `P`; the model adds the loss times its `auxLossCoefficient`.
+ *
+ * @returns A scalar; 0 for a trace without entries.
+ * @throws ShapeError if a router is not token choice.
+ * @source Fedus et al. 2021, arXiv:2101.03961, eq. 4-6, as in `load_balancing_loss_func` of transformers 5.18: summed over the
+ * k choices, averaged over the tokens of all layers.
+ * @example const loss = tf.add(crossEntropy, tf.mul(model.config.auxLossCoefficient, huggingFaceAuxLoss(trace)));
+ */
+export function huggingFaceAuxLoss(trace: RoutingTrace): tf.Scalar {
+  if (trace.length === 0) return tf.scalar(0);
+  return tf.tidy(() => {
+    const numExperts = trace[0]!.routing.numExperts;
+    const perLayer = trace.map(({ routing }) => {
+      if (routing.kind !== "token-choice") throw new ShapeError(`huggingFaceAuxLoss: routers must be token choice; got ${routing.kind}.`);
+      const probs_TE = tf.softmax(routing.logits);
+      const counts_TE = tf.sum(tf.oneHot(routing.chosenIds ?? routing.expertIds, numExperts), 1);
+      return { probs_E: tf.mean(probs_TE, 0), counts_E: tf.mean(tf.cast(counts_TE, "float32"), 0) };
+    });
+    // All layers see the same tokens, so the mean over layers of means is the mean over everything.
+    const probs_E = mean(perLayer.map((layer) => layer.probs_E));
+    const counts_E = mean(perLayer.map((layer) => layer.counts_E));
+    return tf.mul(tf.sum(tf.mul(probs_E, counts_E)), numExperts);
+  });
+}
+
+function mean(tensors: tf.Tensor[]): tf.Tensor {
+  return tf.div(tf.addN(tensors), tensors.length);
+}

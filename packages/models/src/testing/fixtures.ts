@@ -1,0 +1,56 @@
+/** Reference checkpoints of this package's tests, and the backends they run on. */
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import * as tf from "@tensorflow/tfjs";
+import "@tensorflow/tfjs-backend-wasm";
+import type { HostTensor } from "../safetensors/host-tensor.js";
+import { SafetensorsFile } from "../safetensors/safetensors-file.js";
+
+export const FAMILIES = ["mixtral", "olmoe", "qwen3_moe"] as const;
+export const BACKENDS = ["cpu", "wasm"] as const;
+
+export const fixtureFolder = (family: string): string => fileURLToPath(new URL(`../../fixtures/${family}`, import.meta.url));
+
+/** All tensors of a file of a fixture. */
+export async function fixtureTensors(family: string, file: string): Promise<Record<string, HostTensor>> {
+  const reader = await SafetensorsFile.open(`${fixtureFolder(family)}/${file}`);
+  const tensors: Record<string, HostTensor> = {};
+  for (const name of reader.tensors.keys()) tensors[name] = await reader.read(name);
+  await reader.close();
+  return tensors;
+}
+
+export function fixtureJson<T>(family: string, file: string): T {
+  return JSON.parse(readFileSync(`${fixtureFolder(family)}/${file}`, "utf8")) as T;
+}
+
+export async function useBackend(name: string): Promise<void> {
+  await tf.setBackend(name);
+  await tf.ready();
+}
+
+/** Rows of a `[B, S]` tensor. */
+export function rowsOf({ shape, data }: HostTensor): number[][] {
+  const [count, length] = shape as [number, number];
+  return Array.from({ length: count }, (_, row) => [...data.subarray(row * length, (row + 1) * length)]);
+}
+
+/** Largest absolute difference. */
+export function maxDifference(got: ArrayLike<number>, want: ArrayLike<number>): number {
+  if (got.length !== want.length) return Infinity;
+  let largest = 0;
+  // Written so that a NaN on either side is not overlooked.
+  for (let i = 0; i < want.length; i++) if (!(Math.abs(got[i]! - want[i]!) <= largest)) largest = Math.abs(got[i]! - want[i]!);
+  return largest;
+}
+
+/** Norm of the difference over the norm of what is wanted. */
+export function relativeDifference(got: ArrayLike<number>, want: ArrayLike<number>): number {
+  if (got.length !== want.length) return Infinity;
+  let [difference, norm] = [0, 0];
+  for (let i = 0; i < want.length; i++) {
+    difference += (got[i]! - want[i]!) ** 2;
+    norm += want[i]! ** 2;
+  }
+  return Math.sqrt(difference / norm);
+}

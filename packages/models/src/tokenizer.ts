@@ -1,0 +1,69 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { Tokenizer } from "@huggingface/tokenizers";
+import { CheckpointError } from "@moekit/core";
+
+/**
+ * Turns text into token ids and back.
+ * @example const ids = tokenizer.encode("Hello");
+ */
+export interface TextTokenizer {
+  /** Ids from 0 to `vocabSize - 1`, added tokens included. */
+  readonly vocabSize: number;
+  /** Token ids of a text, with the special tokens that the tokenizer's own post-processor adds. */
+  encode(text: string): number[];
+  /** The text of token ids; special tokens are left out. */
+  decode(ids: readonly number[]): string;
+  /** The id of a token, e.g. `<|endoftext|>`; undefined if it is not in the vocabulary. */
+  idOf(token: string): number | undefined;
+}
+
+/**
+ * Loads the `tokenizer.json` of a Hugging Face folder, with `tokenizer_config.json` where there is one.
+ * @throws CheckpointError if `tokenizer.json` is missing or damaged.
+ * @example const tokenizer = await loadTokenizer("OLMoE-1B-7B-0924");
+ */
+export async function loadTokenizer(folder: string): Promise<TextTokenizer> {
+  const json = await readJson(join(folder, "tokenizer.json"));
+  if (!json) throw new CheckpointError(`loadTokenizer: ${folder} has no tokenizer.json.`);
+  return createTokenizer(json, (await readJson(join(folder, "tokenizer_config.json"))) ?? {});
+}
+
+/**
+ * Makes a tokenizer from the content of a `tokenizer.json`.
+ * @param config - The content of `tokenizer_config.json`. @defaultValue empty
+ * @throws CheckpointError if the content is not a tokenizer.
+ * @example const tokenizer = createTokenizer(JSON.parse(await readFile("tokenizer.json", "utf8")));
+ */
+export function createTokenizer(json: object, config: object = {}): TextTokenizer {
+  // The library joins words and punctuation on decoding unless told not to; transformers no longer does.
+  const tokenizer = parse(json, { clean_up_tokenization_spaces: false, ...config });
+  const vocabSize = 1 + Math.max(...tokenizer.get_vocab(true).values());
+  return {
+    vocabSize,
+    encode: (text) => tokenizer.encode(text).ids,
+    decode: (ids) => (ids.length === 0 ? "" : tokenizer.decode([...ids], { skip_special_tokens: true })),
+    idOf: (token) => tokenizer.token_to_id(token),
+  };
+}
+
+function parse(json: object, config: object): Tokenizer {
+  try {
+    return new Tokenizer(json, config);
+  } catch (cause) {
+    throw new CheckpointError(`createTokenizer: this is not a tokenizer.json that can be read (${(cause as Error).message}).`, { cause });
+  }
+}
+
+async function readJson(path: string): Promise<object | undefined> {
+  const content = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return undefined;
+    throw error;
+  });
+  if (content === undefined) return undefined;
+  try {
+    return JSON.parse(content) as object;
+  } catch (cause) {
+    throw new CheckpointError(`loadTokenizer: ${path} is not JSON.`, { cause });
+  }
+}
