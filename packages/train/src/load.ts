@@ -1,5 +1,5 @@
 import type { Tensor1D } from "@tensorflow/tfjs";
-import { tokensPerExpert, type LayerCounts, LayerRouting, RoutingTrace } from "@moekit/core";
+import { tokensPerExpert, type LayerCounts, type LayerRouting, type RoutingTrace } from "@moekit/core";
 
 /**
  * How one MoE layer's load was spread in one optimiser step.

@@ -9,6 +9,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { adamw, constant, cosine, latestCheckpoint, muon, Trainer, type StepMetrics, type TrainerOptions } from "./index.js";
 import { stepSeed } from "./step-seed.js";
 import { BACKENDS, useBackend } from "./testing/backends.js";
+import { AlternatingTokens, FixedRouting } from "./testing/fixed-routing.js";
 import { tinyBalance, TinyController } from "./testing/tiny-balancing.js";
 import { TinyData } from "./testing/tiny-data.js";
 import { TinyModel } from "./testing/tiny-model.js";
@@ -103,6 +104,29 @@ describe.each(BACKENDS)("on %s", (backend) => {
     expect([micro.forwards, global.forwards]).toEqual([4, 8]);
     // sum_j f^j P^j against fbar Pbar: single sequences are less even than their union.
     expect(micro.value).toBeGreaterThan(global.value);
+  });
+
+  it.each([
+    // f = (1, 0) and (0, 1), P = (.9, .1) and (.1, .9): each micro-batch alone gives 2 * .9; together f = P = (.5, .5).
+    [[4, 4], 1.8, 1],
+    // 3 + 5 tokens: f = (3/8, 5/8), P = (3 * .9 + 5 * .1) / 8 = .4 and .6; 2 (.375 * .4 + .625 * .6) = 1.05.
+    [[3, 5], 1.8, 1.05],
+  ] as const)("two groups of %j tokens that use one expert each have micro loss %d and global loss %d", async (sizes, micro, global) => {
+    for (const [scope, want] of [["micro-batch", micro], ["global-batch", global]] as const) {
+      const [metrics] = await record({ ...base(new TinyModel()), model: new FixedRouting(), data: new AlternatingTokens(sizes), accumulate: 2, steps: 1, balancing: [tinyBalance(scope, [0.1])] });
+      expect(metrics!.terms[0]!.value).toBeCloseTo(want, 6);
+    }
+  });
+
+  it("the counting pass sees the routing of the pass that follows, noise included", async () => {
+    const model = new TinyModel({ noise: 1 });
+    const controller = new TinyController(model);
+    const given: number[][] = [];
+    const term = tinyBalance("global-batch", [0.1, 0.1]);
+    const loss = (trace: RoutingTrace) => (given.push(trace.flatMap(({ globalCounts }) => Array.from(globalCounts!.dataSync()))), term.loss(trace));
+    await record(base(model, { accumulate: 2, steps: 2, balancing: [{ ...term, loss }], controllers: [controller] }));
+    const counted = controller.calls.map((layers) => layers.flatMap(({ counts }) => Array.from(counts)));
+    expect(given).toEqual([counted[0], counted[0], counted[1], counted[1]]);
   });
 
   it("the total loss weighs each layer's term by its own coefficient", async () => {

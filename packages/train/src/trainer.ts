@@ -25,7 +25,7 @@ export interface TrainResult {
 }
 
 /**
- * Trains any {@link @moekit/core!LanguageModel}: gradient accumulation, clipping, balancing losses and controllers, evaluation,
+ * Trains any `LanguageModel`: gradient accumulation, clipping, balancing losses and controllers, evaluation,
  * metrics, checkpoints and exact resume.
  *
  * A step: the micro-batches run forward and backward and their gradients are summed (the language-model loss is the mean over

@@ -35,7 +35,7 @@ const defaults = { aspect: { weightDecay: 0.01, adamwRate: 0.1 }, moonlight: { w
 /**
  * Muon on hidden matrices and on each expert of a bank separately; AdamW on everything else.
  *
- * `buf += (1 - mu) (g - buf); u = g + mu (buf - g); X =` {@link newtonSchulz}`(u)`, scaled; `p = p (1 - lr wd) - lr X`.
+ * `buf += (1 - mu) (g - buf); u = g + mu (buf - g); X = newtonSchulz(u)`, scaled; `p = p (1 - lr wd) - lr X`.
  * Rows are outputs: weights are `[out, in]`.
  *
  * @throws ConfigError if a setting is out of range; UnknownNameError for another scaling.
