@@ -3,17 +3,17 @@ import type { Tensor1D, Tensor2D } from "@tensorflow/tfjs";
 import { defineOp } from "../../define-op.js";
 import type { DispatchPlan } from "../../types.js";
 import { checkTensor } from "../check.js";
-import { gather, slotRows, tokenOfRow } from "../dispatch/dispatch.js";
+import { gather, slotRows, sumOver, tokenOfRow } from "../dispatch/dispatch.js";
 
 type Inputs = { y: Tensor2D; gates: Tensor2D; order: Tensor1D; inverse: Tensor1D };
 
 /** The op behind {@link combine}. @example combineOp.spec.name; // "MoekitCombine" */
 export const combineOp = defineOp<Inputs>({
   name: "MoekitCombine",
-  reference: ({ y, gates, inverse }) => tf.sum(tf.mul(slotRows(y, inverse, gates.shape[1]), tf.expandDims(gates, 2)), 1),
+  reference: ({ y, gates, inverse }) => sumOver(tf.mul(slotRows(y, inverse, gates.shape[1]), tf.expandDims(gates, 2)), 1),
   gradient: ([dy], { inputs: { y, gates, order, inverse } }) => ({
     y: () => tf.mul(gather(dy as Tensor2D, tokenOfRow(order, gates.shape[1])), gather(tf.reshape(gates, [-1, 1]), order)),
-    gates: () => tf.sum(tf.mul(slotRows(y, inverse, gates.shape[1]), tf.expandDims(dy!, 1)), 2),
+    gates: () => sumOver(tf.mul(slotRows(y, inverse, gates.shape[1]), tf.expandDims(dy!, 1)), 2),
   }),
 });
 

@@ -12,7 +12,7 @@ export const dispatchOp = defineOp<Inputs, Attributes>({
   name: "MoekitDispatch",
   reference: ({ x, order }, { slotsPerToken }) => gather(x, tokenOfRow(order, slotsPerToken)),
   gradient: ([dy], { inputs: { inverse } }, { slotsPerToken }) => ({
-    x: () => tf.sum(slotRows(dy as Tensor2D, inverse, slotsPerToken), 1),
+    x: () => sumOver(slotRows(dy as Tensor2D, inverse, slotsPerToken), 1),
   }),
 });
 
@@ -39,6 +39,12 @@ export function tokenOfRow(order: Tensor1D, slotsPerToken: number): Tensor1D {
 /** `[T, K, D]`: sorted rows back in the order of the slots. */
 export function slotRows(rows: Tensor2D, inverse: Tensor1D, slotsPerToken: number): Tensor3D {
   return tf.reshape(gather(rows, inverse), [inverse.size / slotsPerToken, slotsPerToken, rows.shape[1]]);
+}
+
+/** tf.sum, which wasm cannot do over an axis of an empty tensor. */
+export function sumOver(x: Tensor3D, axis: number): Tensor2D {
+  const shape = x.shape.filter((_, i) => i !== axis) as [number, number];
+  return x.size === 0 ? tf.zeros(shape) : tf.sum(x, axis);
 }
 
 /** Rows by index with sizes of zero allowed, which tf.gather is not sure about. */

@@ -4,6 +4,7 @@ import { defineOp } from "../../define-op.js";
 import { ConfigError } from "../../errors.js";
 import { stopGradient } from "../../stop-gradient.js";
 import { checkTensor } from "../check.js";
+import { readsSynchronously } from "../host.js";
 
 type Inputs = { scores: Tensor2D };
 type Attributes = { k: number };
@@ -12,7 +13,7 @@ type Attributes = { k: number };
 export const topKOp = defineOp<Inputs, Attributes>({
   name: "MoekitTopK",
   reference: ({ scores }, { k }) => {
-    if (scores.shape[0] === 0) return [tf.zeros([0, k]), tf.zeros([0, k], "int32")];
+    if (scores.size === 0 || readsSynchronously()) return chooseOnHost(scores, k);
     const { values, indices } = tf.topk(scores, k, true);
     return [values, indices];
   },
@@ -41,6 +42,22 @@ export function topK(scores: Tensor2D, k: number): { values: Tensor2D; ids: Tens
   const ids = stopGradient(chosen);
   chosen.dispose();
   return { values, ids };
+}
+
+/** Own loop, because the topk of cpu and wasm breaks ties wrongly between scores of minus infinity (masked experts). */
+function chooseOnHost(scores: Tensor2D, k: number): Tensor2D[] {
+  const [numTokens, numExperts] = scores.shape;
+  const all = scores.dataSync();
+  const values = new Float32Array(numTokens * k);
+  const ids = new Int32Array(numTokens * k);
+  const columns = Int32Array.from({ length: numExperts }, (_, e) => e);
+  for (let t = 0; t < numTokens; t++) {
+    const row = all.subarray(t * numExperts, (t + 1) * numExperts);
+    const best = columns.slice().sort((a, b) => (row[a]! === row[b]! ? a - b : row[a]! > row[b]! ? -1 : 1)).subarray(0, k);
+    ids.set(best, t * k);
+    best.forEach((id, place) => (values[t * k + place] = row[id]!));
+  }
+  return [tf.tensor2d(values, [numTokens, k]), tf.tensor2d(ids, [numTokens, k], "int32")];
 }
 
 /** `[T, E]` with `values[t, k]` at column `ids[t, k]`, zeros elsewhere. */

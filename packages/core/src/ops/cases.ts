@@ -1,0 +1,21 @@
+/** All cases of all ops, for the tests, benchmarks and the op table. Not part of the published API. */
+import { combineCases } from "./combine/combine.cases.js";
+import { dispatchCases } from "./dispatch/dispatch.cases.js";
+import { expertMlpCases } from "./expert-mlp/expert-mlp.cases.js";
+import { gatherRowsCases } from "./gather-rows/gather-rows.cases.js";
+import { groupedMatmulCases } from "./grouped-matmul/grouped-matmul.cases.js";
+import type { OpCase } from "./op-case.js";
+import { segmentedLoraCases } from "./segmented-lora/segmented-lora.cases.js";
+import { sortByExpertCases } from "./sort-by-expert/sort-by-expert.cases.js";
+import { topKCases } from "./top-k/top-k.cases.js";
+
+export const allCases: readonly OpCase[] = [
+  ...topKCases,
+  ...sortByExpertCases,
+  ...dispatchCases,
+  ...combineCases,
+  ...gatherRowsCases,
+  ...groupedMatmulCases,
+  ...expertMlpCases,
+  ...segmentedLoraCases,
+];
