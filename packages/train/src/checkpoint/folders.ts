@@ -1,5 +1,5 @@
 import { readdir, rename, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { CheckpointError } from "@moekit/core";
 import { syncFolder } from "./files.js";
 
@@ -36,26 +36,32 @@ export async function latestCheckpoint(dir: string): Promise<string> {
 
 /** A fresh folder to write in; what an interrupted writer left is removed. */
 export async function stagingFolder(dir: string, step: number): Promise<string> {
-  for (const name of await entries(dir)) if (/^\.(writing|replaced)-/.test(name)) await rm(join(dir, name), { recursive: true, force: true });
+  for (const name of await entries(dir)) if (/^\.(writing|discarded)-/.test(name)) await rm(join(dir, name), { recursive: true, force: true });
   return join(dir, `.writing-${folderName(step)}`);
 }
 
-/** Gives a completely written folder its final name. */
+/** Gives a completely written folder its final name, in place of an earlier checkpoint of that step. */
 export async function publish(staged: string, dir: string, step: number): Promise<string> {
   const path = join(dir, folderName(step));
-  const replaced = join(dir, `.replaced-${folderName(step)}`);
-  const existed = await rename(path, replaced).then(() => true, () => false);
+  const earlier = (await entries(dir)).includes(folderName(step)) ? await setAside(path) : undefined;
   await rename(staged, path);
   await syncFolder(dir);
-  if (existed) await rm(replaced, { recursive: true, force: true });
+  if (earlier) await rm(earlier, { recursive: true, force: true });
   return path;
 }
 
 /** Keeps the newest `keep` checkpoints up to `step`. Later ones belong to a branch that was given up by resuming before it. */
 export async function prune(dir: string, step: number, keep: number): Promise<void> {
   const all = await listCheckpoints(dir);
-  const current = all.filter((path) => stepOf(path)! <= step);
-  for (const path of all) if (!current.slice(-keep).includes(path)) await rm(path, { recursive: true, force: true });
+  const kept = all.filter((path) => stepOf(path)! <= step).slice(-keep);
+  for (const path of all) if (!kept.includes(path)) await rm(await setAside(path), { recursive: true, force: true });
+}
+
+/** Takes the final name off a folder before anything in it is deleted, so that a crash leaves no half of a checkpoint under it. */
+async function setAside(path: string): Promise<string> {
+  const aside = join(dirname(path), `.discarded-${basename(path)}`);
+  await rename(path, aside);
+  return aside;
 }
 
 async function entries(dir: string): Promise<string[]> {
