@@ -39,13 +39,13 @@ export const rowsOf = (tensor: TensorInfo): number => sizeOf(tensor.shape.slice(
 
 export const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
 
-/** Runs `use` with a matrix whose values are not set and frees it afterwards. */
-export function withScratch<T>(host: HostTensors, rows: number, columns: number, use: (scratch: Matrix) => T): T {
-  const tensor = host.allocate([rows, columns]);
+/** Runs `use` with matrices of the given [rows, columns], whose values are not set, and frees them afterwards. */
+export function withScratch<const S extends readonly (readonly [number, number])[]>(host: HostTensors, sizes: S, use: (...scratch: { [I in keyof S]: Matrix }) => void): void {
+  const scratch = sizes.map(([rows, columns]) => ({ tensor: host.allocate([rows, columns]), start: 0, rows, columns }));
   try {
-    return use({ tensor, start: 0, rows, columns });
+    use(...(scratch as { [I in keyof S]: Matrix }));
   } finally {
-    host.release(tensor);
+    for (const { tensor } of scratch) host.release(tensor);
   }
 }
 
@@ -53,3 +53,6 @@ export function withScratch<T>(host: HostTensors, rows: number, columns: number,
 export function floatsOf(host: HostTensors, { tensor, start, rows, columns }: Matrix): Float32Array {
   return host.floats(tensor).subarray(start, start + rows * columns);
 }
+
+/** `rows` rows of a matrix from row `first`. */
+export const rowsFrom = (matrix: Matrix, first: number, rows: number): Matrix => ({ ...matrix, start: matrix.start + first * matrix.columns, rows });

@@ -3,15 +3,35 @@ import type { KernelConfig } from "@tensorflow/tfjs";
 import { type CpuBackend, cpuHost } from "./cpu-host.js";
 import type { HostTensors } from "./host-tensors.js";
 import type { JsKernel, JsKernels } from "./kernel.js";
+import { dispatchKernels } from "./kernels/dispatch.js";
 import { expertMlpKernels } from "./kernels/expert-mlp.js";
+import { gatherRowsKernels } from "./kernels/gather-rows.js";
 import { groupedMatmulKernels } from "./kernels/grouped-matmul.js";
+import { swigluKernels } from "./kernels/swiglu.js";
+import { rmsNormKernels } from "./kernels/rms-norm.js";
+import { linearKernels } from "./kernels/linear.js";
+import { crossEntropyKernels } from "./kernels/cross-entropy.js";
+import { attentionKernels } from "./kernels/attention.js";
+import { adamwStepKernels } from "./kernels/adamw-step.js";
 import { routingKernels } from "./kernels/routing.js";
 import { type WasmBackend, wasmHost } from "./wasm-host.js";
 
 /** The backends of TensorFlow.js whose tensors live in host memory. */
 export type JsKernelBackend = "cpu" | "wasm";
 
-const KERNELS: JsKernels = { ...routingKernels, ...groupedMatmulKernels, ...expertMlpKernels };
+const KERNELS: JsKernels = {
+  ...routingKernels,
+  ...dispatchKernels,
+  ...gatherRowsKernels,
+  ...groupedMatmulKernels,
+  ...expertMlpKernels,
+  ...adamwStepKernels,
+  ...attentionKernels,
+  ...crossEntropyKernels,
+  ...linearKernels,
+  ...rmsNormKernels,
+  ...swigluKernels,
+};
 
 /**
  * Names of the ops that {@link registerJsKernels} makes fast, e.g. `MoekitExpertMlp`.

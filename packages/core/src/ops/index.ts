@@ -1,5 +1,5 @@
 export * from "./combine/combine.js";
-export { dispatch, dispatchOp } from "./dispatch/dispatch.js";
+export { dispatch, dispatchGradOp, dispatchOp } from "./dispatch/dispatch.js";
 export type { Activation } from "./expert-mlp/activation.js";
 export * from "./expert-mlp/expert-mlp.js";
 export * from "./gather-rows/gather-rows.js";

@@ -44,14 +44,13 @@ function forwardExpert(host: HostTensors, inputs: KernelInputs, segment: Segment
   const { expert, start, rows } = segment;
   const W_d = bankMatrix(down!, expert);
   const y_nD = matrixOf(y, start, rows);
+  const F = W_d.columns;
   withStacked(host, inputs, expert, (W_PD) =>
-    withScratch(host, rows, W_PD.rows, (pre_nP) =>
-      withScratch(host, rows, W_d.columns, (hidden_nF) => {
-        preActivations(host, inputs, segment, W_PD, pre_nP);
-        activate(floatsOf(host, pre_nP), W_PD.rows, W_d.columns, activation, floatsOf(host, hidden_nF));
-        multiplyByTransposed(host, hidden_nF, W_d, y_nD);
-      }),
-    ),
+    withScratch(host, [[rows, W_PD.rows], [rows, F]], (pre_nP, hidden_nF) => {
+      preActivations(host, inputs, segment, W_PD, pre_nP);
+      activate(floatsOf(host, pre_nP), W_PD.rows, F, activation, floatsOf(host, hidden_nF));
+      multiplyByTransposed(host, hidden_nF, W_d, y_nD);
+    }),
   );
   if (downBias) addToRows(floatsOf(host, y_nD), floatsOf(host, matrixOf(downBias, expert, 1)));
 }
@@ -64,17 +63,15 @@ function backwardExpert(host: HostTensors, inputs: KernelInputs, segment: Segmen
   const W_d = bankMatrix(down!, expert);
   const F = W_d.columns;
   withStacked(host, inputs, expert, (W_PD) =>
-    withScratch(host, rows, W_PD.rows, (pre_nP) =>
-      withScratch(host, rows, F, (hidden_nF) => {
-        preActivations(host, inputs, segment, W_PD, pre_nP);
-        host.multiply(dy_nD, W_d, hidden_nF);
-        // Each number is replaced once it has been used: pre by its gradient, the gradient of hidden by hidden.
-        activateBackward(floatsOf(host, pre_nP), W_PD.rows, F, activation, floatsOf(host, hidden_nF));
-        multiplyTransposed(host, dy_nD, hidden_nF, bankMatrix(grads.down, expert));
-        host.multiply(pre_nP, W_PD, matrixOf(grads.x, start, rows));
-        stackedGradients(host, pre_nP, x_nD, expert, grads);
-      }),
-    ),
+    withScratch(host, [[rows, W_PD.rows], [rows, F]], (pre_nP, hidden_nF) => {
+      preActivations(host, inputs, segment, W_PD, pre_nP);
+      host.multiply(dy_nD, W_d, hidden_nF);
+      // Each number is replaced once it has been used: pre by its gradient, the gradient of hidden by hidden.
+      activateBackward(floatsOf(host, pre_nP), W_PD.rows, F, activation, floatsOf(host, hidden_nF));
+      multiplyTransposed(host, dy_nD, hidden_nF, bankMatrix(grads.down, expert));
+      host.multiply(pre_nP, W_PD, matrixOf(grads.x, start, rows));
+      stackedGradients(host, pre_nP, x_nD, expert, grads);
+    }),
   );
   if (grads.downBias) sumRows(floatsOf(host, dy_nD), floatsOf(host, matrixOf(grads.downBias, expert, 1)));
 }
@@ -84,7 +81,7 @@ function withStacked(host: HostTensors, { gate, up }: KernelInputs, expert: numb
   const up_FD = bankMatrix(up!, expert);
   if (!gate) return use(up_FD);
   const { rows, columns } = up_FD;
-  withScratch(host, 2 * rows, columns, (W_PD) => {
+  withScratch(host, [[2 * rows, columns]], (W_PD) => {
     const stacked = floatsOf(host, W_PD);
     stacked.set(floatsOf(host, bankMatrix(gate, expert)));
     stacked.set(floatsOf(host, up_FD), rows * columns);
@@ -132,7 +129,7 @@ function activateBackward(pre_nP: Float32Array, P: number, F: number, { share, s
 /** Gradients of the stacked matrices and biases, taken apart. */
 function stackedGradients(host: HostTensors, dPre_nP: Matrix, x_nD: Matrix, expert: number, grads: Gradients): void {
   const F = grads.up.shape[1]!;
-  withScratch(host, dPre_nP.columns, x_nD.columns, (dW_PD) => {
+  withScratch(host, [[dPre_nP.columns, x_nD.columns]], (dW_PD) => {
     multiplyTransposed(host, dPre_nP, x_nD, dW_PD);
     const dW = floatsOf(host, dW_PD);
     const half = F * x_nD.columns;

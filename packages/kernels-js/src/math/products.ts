@@ -14,7 +14,7 @@ export function multiplyByTransposed(host: HostTensors, a: Matrix, b: Matrix, ou
 export function multiplyTransposed(host: HostTensors, a: Matrix, b: Matrix, out: Matrix): void {
   // The right operand gets packed by the multiplication, which costs more than a transpose: the larger one goes left.
   if (a.columns >= b.columns) return withTransposed(host, a, (a_T) => host.multiply(a_T, b, out));
-  withScratch(host, out.columns, out.rows, (out_T) => {
+  withScratch(host, [[out.columns, out.rows]], (out_T) => {
     withTransposed(host, b, (b_T) => host.multiply(b_T, a, out_T));
     transpose(floatsOf(host, out_T), out_T.rows, out_T.columns, floatsOf(host, out));
   });
@@ -22,7 +22,7 @@ export function multiplyTransposed(host: HostTensors, a: Matrix, b: Matrix, out:
 
 /** Runs `use` with a transposed copy of `x`. */
 export function withTransposed(host: HostTensors, x: Matrix, use: (x_T: Matrix) => void): void {
-  withScratch(host, x.columns, x.rows, (x_T) => {
+  withScratch(host, [[x.columns, x.rows]], (x_T) => {
     transpose(floatsOf(host, x), x.rows, x.columns, floatsOf(host, x_T));
     use(x_T);
   });

@@ -15,3 +15,18 @@ export function sumRows(matrix: Float32Array, sum: Float32Array): void {
   }
   sum.set(total);
 }
+
+/** `to = from` for a run of numbers. */
+export function copyRow(from: Float32Array, i: number, to: Float32Array, j: number, length: number): void {
+  for (let d = 0; d < length; d++) to[j + d] = from[i + d]!;
+}
+
+/** `to = factor * from` for a run of numbers. */
+export function scaleRow(from: Float32Array, i: number, factor: number, to: Float32Array, j: number, length: number): void {
+  for (let d = 0; d < length; d++) to[j + d] = factor * from[i + d]!;
+}
+
+/** `to += factor * from` for a run of numbers. */
+export function addRow(from: Float32Array, i: number, factor: number, to: Float32Array, j: number, length: number): void {
+  for (let d = 0; d < length; d++) to[j + d]! += factor * from[i + d]!;
+}

@@ -11,10 +11,23 @@ type Inputs = { y: Tensor2D; gates: Tensor2D; order: Tensor1D; inverse: Tensor1D
 export const combineOp = defineOp<Inputs>({
   name: "MoekitCombine",
   reference: ({ y, gates, inverse }) => sumOver(tf.mul(slotRows(y, inverse, gates.shape[1]), tf.expandDims(gates, 2)), 1),
-  gradient: ([dy], { inputs: { y, gates, order, inverse } }) => ({
-    y: () => tf.mul(gather(dy as Tensor2D, tokenOfRow(order, gates.shape[1])), gather(tf.reshape(gates, [-1, 1]), order)),
-    gates: () => sumOver(tf.mul(slotRows(y, inverse, gates.shape[1]), tf.expandDims(dy!, 1)), 2),
-  }),
+  gradient: ([dy], { inputs }) => {
+    const [dRows, dGates] = combineGradOp.run({ ...inputs, dy: dy as Tensor2D }, {});
+    return { y: () => dRows!, gates: () => dGates! };
+  },
+});
+
+/**
+ * Both gradients of {@link combine} at once, that of row n = gates[order[n]] * dy of its token, `[N, D]`, and that of gate
+ * (t, k) = the product of row inverse[t·K + k] with dy[t], `[T, K]`. No gradient.
+ * @example combineGradOp.spec.name; // "MoekitCombineGrad"
+ */
+export const combineGradOp = defineOp<Inputs & { dy: Tensor2D }>({
+  name: "MoekitCombineGrad",
+  reference: ({ y, gates, order, inverse, dy }) => [
+    tf.mul(gather(dy, tokenOfRow(order, gates.shape[1])), gather(tf.reshape(gates, [-1, 1]), order)),
+    sumOver(tf.mul(slotRows(y, inverse, gates.shape[1]), tf.expandDims(dy, 1)), 2),
+  ],
 });
 
 /**

@@ -12,8 +12,17 @@ export const dispatchOp = defineOp<Inputs, Attributes>({
   name: "MoekitDispatch",
   reference: ({ x, order }, { slotsPerToken }) => gather(x, tokenOfRow(order, slotsPerToken)),
   gradient: ([dy], { inputs: { inverse } }, { slotsPerToken }) => ({
-    x: () => sumOver(slotRows(dy as Tensor2D, inverse, slotsPerToken), 1),
+    x: () => dispatchGradOp.run({ dy: dy as Tensor2D, inverse }, { slotsPerToken })[0]!,
   }),
+});
+
+/**
+ * Backward form of {@link dispatch}: `dx[t] = sum over k of dy[inverse[t·K + k]]`; `[N, D]` to `[T, D]`. No gradient.
+ * @example dispatchGradOp.spec.name; // "MoekitDispatchGrad"
+ */
+export const dispatchGradOp = defineOp<{ dy: Tensor2D; inverse: Tensor1D }, Attributes>({
+  name: "MoekitDispatchGrad",
+  reference: ({ dy, inverse }, { slotsPerToken }) => sumOver(slotRows(dy, inverse, slotsPerToken), 1),
 });
 
 /**
