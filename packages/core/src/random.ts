@@ -35,6 +35,8 @@ export function randomNormal(size: number, key: RandomKey, mean = 0, std = 1): F
  * @example randomTruncatedNormal(3, { seed: 1, stream: "layers.0.up" }, 0.02);
  */
 export function randomTruncatedNormal(size: number, key: RandomKey, std = 1, cutoff = 3): Float32Array {
+  // Nothing to draw, e.g. for a model whose weights are going to be loaded.
+  if (std === 0) return new Float32Array(size);
   const [k0, k1] = keyWords(key);
   const draw = (i: number) => {
     for (let attempt = 0; ; attempt++) {
