@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { loadModel } from "./checkpoint/load-model.js";
 import { parseConfig } from "./config/parse-config.js";
 import { modelSize } from "./counting.js";
-import { FAMILIES, fixtureFolder, fixtureJson, useBackend } from "./testing/fixtures.js";
+import { FAMILIES, OPTIONS, fixtureFolder, fixtureJson, useBackend } from "./testing/fixtures.js";
 
 const sizes = { vocab_size: 50304, hidden_size: 2048, num_hidden_layers: 16, num_attention_heads: 16, num_key_value_heads: 16, intermediate_size: 1024 };
 const olmoe = parseConfig({ model_type: "olmoe", ...sizes, num_experts: 64, num_experts_per_tok: 8, max_position_embeddings: 4096 });
@@ -11,7 +11,7 @@ const olmoe = parseConfig({ model_type: "olmoe", ...sizes, num_experts: 64, num_
 describe("modelSize", () => {
   beforeAll(() => useBackend("cpu"));
 
-  it.each(FAMILIES)("counts the parameters that %s really has", async (family) => {
+  it.each([...FAMILIES, ...OPTIONS])("counts the parameters that %s really has", async (family) => {
     const model = await loadModel(fixtureFolder(family));
     const real = Object.values(parameters(model)).reduce((sum, { size }) => sum + size, 0);
     expect(modelSize(model.config).parameters).toBe(real);

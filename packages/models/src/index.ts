@@ -9,6 +9,7 @@ export { modelFamilies } from "./families/index.js";
 export { generate, type GenerateOptions } from "./generation/generate.js";
 export { KeyValueCache, type KeysAndValues } from "./generation/key-value-cache.js";
 export { sampleToken, type SamplingOptions } from "./generation/sample.js";
+export { streamText } from "./generation/stream-text.js";
 export { MoeTransformer, type DecoderOptions, type DecoderOutput } from "./moe-transformer.js";
 export type { FloatDtype, SafetensorsDtype } from "./safetensors/dtypes.js";
 export type { TensorInfo } from "./safetensors/header.js";

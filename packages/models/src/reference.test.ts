@@ -10,7 +10,7 @@ import type { MoeTransformer } from "./moe-transformer.js";
 import type { HostTensor } from "./safetensors/host-tensor.js";
 import { huggingFaceAuxLoss } from "./scoring/aux-loss.js";
 import { nextTokenLoss, scoreModel } from "./scoring/score.js";
-import { BACKENDS, FAMILIES, fixtureFolder, fixtureJson, fixtureTensors, maxDifference, relativeDifference, rowsOf, useBackend } from "./testing/fixtures.js";
+import { BACKENDS, FAMILIES, OPTIONS, fixtureFolder, fixtureJson, fixtureTensors, maxDifference, relativeDifference, rowsOf, useBackend } from "./testing/fixtures.js";
 
 /** What transformers trains: cross entropy plus the weighted load-balancing loss. */
 function trainingLoss(model: MoeTransformer, ids: tf.Tensor2D): tf.Scalar {
@@ -50,7 +50,7 @@ function gradients(model: MoeTransformer, ids: tf.Tensor2D): { value: tf.Scalar;
 }
 
 describe.each(BACKENDS)("on %s", (backend) => {
-  describe.each(FAMILIES)("%s", (family) => {
+  describe.each([...FAMILIES, ...OPTIONS])("%s", (family) => {
     let model: MoeTransformer;
     let expected: Record<string, HostTensor>;
     let scores: Record<string, HostTensor>;

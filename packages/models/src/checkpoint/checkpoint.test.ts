@@ -9,7 +9,7 @@ import { parseConfig } from "../config/parse-config.js";
 import { SafetensorsFile } from "../safetensors/safetensors-file.js";
 import { openWeights } from "../safetensors/sharded.js";
 import { writeSafetensors } from "../safetensors/write.js";
-import { FAMILIES, fixtureFolder, fixtureJson, fixtureTensors, useBackend } from "../testing/fixtures.js";
+import { FAMILIES, OPTIONS, fixtureFolder, fixtureJson, fixtureTensors, useBackend } from "../testing/fixtures.js";
 import { loadConfig, loadModel } from "./load-model.js";
 import { saveModel } from "./save-model.js";
 
@@ -31,13 +31,22 @@ async function checkpointOf(family: string, change: (tensors: Awaited<ReturnType
 }
 
 describe("saveModel", () => {
-  it.each(FAMILIES)("%s comes back byte for byte as transformers wrote it", async (family) => {
+  it.each([...FAMILIES, ...OPTIONS])("%s comes back byte for byte as transformers wrote it", async (family) => {
     const model = await loadModel(fixtureFolder(family));
     await saveModel(model, join(folder, family));
     disposeParameters(model);
     const [ours, theirs] = await Promise.all([join(folder, family), fixtureFolder(family)].map((dir) => readFile(join(dir, "model.safetensors"))));
     expect(ours!.equals(theirs!)).toBe(true);
     expect(JSON.parse(await readFile(join(folder, family, "config.json"), "utf8"))).toEqual(fixtureJson(family, "config.json"));
+  });
+
+  it("says what a new model's config leaves out, so that transformers takes no token ids from its class", async () => {
+    const { architectures: _a, eos_token_id: _e, ...source } = fixtureJson<Record<string, unknown>>("olmoe", "config.json");
+    const model = createModel(parseConfig(source), { seed: 1 });
+    await saveModel(model, join(folder, "new"));
+    const written = JSON.parse(await readFile(join(folder, "new", "config.json"), "utf8")) as Record<string, unknown>;
+    expect(written).toEqual({ ...source, architectures: ["OlmoeForCausalLM"], eos_token_id: null });
+    disposeParameters(model);
   });
 
   it("shards hold the same tensors, each file within the limit", async () => {

@@ -2,7 +2,8 @@ import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import { parameters } from "@moekit/core";
-import type { HuggingFaceConfig } from "../config/model-config.js";
+import type { HuggingFaceConfig, ModelConfig } from "../config/model-config.js";
+import { findFamily } from "../families/index.js";
 import { writeFilesTogether, type WriteContent } from "../io/write-files.js";
 import type { MoeTransformer } from "../moe-transformer.js";
 import type { FloatDtype } from "../safetensors/dtypes.js";
@@ -38,7 +39,7 @@ const DTYPE_NAMES: Record<FloatDtype, string> = { F32: "float32", F16: "float16"
  */
 export async function saveModel(model: MoeTransformer, folder: string, { dtype = "F32", maxShardBytes = 50e9 }: SaveOptions = {}): Promise<void> {
   const shards = splitByBytes(fileTensors(model), dtype, maxShardBytes);
-  const files = new Map<string, WriteContent>([["config.json", text(configFor(model.config.source, dtype))]]);
+  const files = new Map<string, WriteContent>([["config.json", text(configFor(model.config, dtype))]]);
   const write = (tensors: Tensors) => safetensorsContent(tensors, { dtype, metadata: { format: "pt" } });
   const shardName = (index: number) => `model-${pad(index + 1)}-of-${pad(shards.length)}.safetensors`;
   if (shards.length === 1) files.set(SINGLE_FILE, write(shards[0]!));
@@ -95,9 +96,14 @@ function shardIndex(shards: readonly Tensors[], shardName: (index: number) => st
   return { metadata: { total_size }, weight_map };
 }
 
-/** The config the model came from, with the dtype of the new file: transformers loads in the dtype it names. */
-function configFor({ torch_dtype: _, ...source }: HuggingFaceConfig, dtype: FloatDtype): HuggingFaceConfig {
-  return { ...source, dtype: DTYPE_NAMES[dtype] };
+/**
+ * The config the model came from, with the dtype of the new file, in which transformers loads it. Where the source says
+ * nothing of token ids there are none; left out, transformers would take those of its class.
+ */
+function configFor({ family, source }: ModelConfig, dtype: FloatDtype): HuggingFaceConfig {
+  const { torch_dtype: _, ...kept } = source;
+  const absent = { architectures: [findFamily(family)!.architecture], bos_token_id: null, eos_token_id: null, pad_token_id: null };
+  return { ...absent, ...kept, dtype: DTYPE_NAMES[dtype] };
 }
 
 async function removeOldShards(folder: string, files: ReadonlyMap<string, WriteContent>): Promise<void> {

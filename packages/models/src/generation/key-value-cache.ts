@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 
 /** Keys and values of one layer, `[B, L, G, d]`. */
-interface KeysAndValues {
+export interface KeysAndValues {
   readonly key: tf.Tensor4D;
   readonly value: tf.Tensor4D;
 }

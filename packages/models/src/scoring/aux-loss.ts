@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import { ShapeError, type RoutingTrace } from "@moekit/core";
+import { ShapeError, tokensPerExpert, type RoutingTrace } from "@moekit/core";
 
 /**
  * The load-balancing loss that the MoE classes of transformers train with, over the router logits of all layers together:
@@ -17,17 +17,15 @@ import { ShapeError, type RoutingTrace } from "@moekit/core";
 export function huggingFaceAuxLoss(trace: RoutingTrace): tf.Scalar {
   if (trace.length === 0) return tf.scalar(0);
   return tf.tidy(() => {
-    const numExperts = trace[0]!.routing.numExperts;
     const perLayer = trace.map(({ routing }) => {
       if (routing.kind !== "token-choice") throw new ShapeError(`huggingFaceAuxLoss: routers must be token choice; got ${routing.kind}.`);
       const probs_TE = tf.softmax(routing.logits);
-      const counts_TE = tf.sum(tf.oneHot(routing.chosenIds ?? routing.expertIds, numExperts), 1);
-      return { probs_E: tf.mean(probs_TE, 0), counts_E: tf.mean(tf.cast(counts_TE, "float32"), 0) };
+      return { probs_E: tf.mean(probs_TE, 0), counts_E: tf.div(tokensPerExpert(routing), probs_TE.shape[0]) };
     });
     // All layers see the same tokens, so the mean over layers of means is the mean over everything.
     const probs_E = mean(perLayer.map((layer) => layer.probs_E));
     const counts_E = mean(perLayer.map((layer) => layer.counts_E));
-    return tf.mul(tf.sum(tf.mul(probs_E, counts_E)), numExperts);
+    return tf.mul(tf.sum(tf.mul(probs_E, counts_E)), trace[0]!.routing.numExperts);
   });
 }
 

@@ -29,11 +29,15 @@ describe("huggingFaceAuxLoss", () => {
     const p0 = Math.exp(2) / (Math.exp(2) + 3);
     const p1 = (1 - p0) / 3;
     const want = 4 * (0.5 * ((p0 + 0.25) / 2) + 0.5 * ((p1 + 0.25) / 2));
-    tf.tidy(() => expect(huggingFaceAuxLoss([entry([[2, 0, 0, 0]], [[0]]), entry([flat], [[1]])]).dataSync()[0]).toBeCloseTo(want, 6));
+    tf.tidy(() => {
+      expect(huggingFaceAuxLoss([entry([[2, 0, 0, 0]], [[0]]), entry([flat], [[1]])]).dataSync()[0]).toBeCloseTo(want, 6);
+    });
   });
 
   it("is 0 without MoE layers", () => {
-    tf.tidy(() => expect(huggingFaceAuxLoss([]).dataSync()[0]).toBe(0));
+    const none = huggingFaceAuxLoss([]);
+    expect(none.dataSync()[0]).toBe(0);
+    none.dispose();
   });
 });
 

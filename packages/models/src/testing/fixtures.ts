@@ -7,6 +7,8 @@ import type { HostTensor } from "../safetensors/host-tensor.js";
 import { SafetensorsFile } from "../safetensors/safetensors-file.js";
 
 export const FAMILIES = ["mixtral", "olmoe", "qwen3_moe"] as const;
+/** Checkpoints with options that the first ones lack; the name says which. */
+export const OPTIONS = ["mixtral_window_linear", "olmoe_bias_llama3_renormalised", "qwen3_moe_tied_yarn_window_bias"] as const;
 export const BACKENDS = ["cpu", "wasm"] as const;
 
 export const fixtureFolder = (family: string): string => fileURLToPath(new URL(`../../fixtures/${family}`, import.meta.url));

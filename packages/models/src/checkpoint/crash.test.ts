@@ -1,0 +1,78 @@
+/** A crash at every single step of saving, played by a file system that fails from that step on. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import * as tf from "@tensorflow/tfjs";
+import { disposeParameters, isMoekitError, parameters } from "@moekit/core";
+import { beforeAll, describe, expect, it, vi } from "vitest";
+import { parseConfig } from "../config/parse-config.js";
+import { MoeTransformer } from "../moe-transformer.js";
+import { useBackend } from "../testing/fixtures.js";
+import { loadModel } from "./load-model.js";
+import { saveModel, type SaveOptions } from "./save-model.js";
+
+const disk = vi.hoisted(() => ({ stepsLeft: Infinity }));
+vi.mock("node:fs/promises", async (importOriginal) => {
+  const real = await importOriginal<typeof import("node:fs/promises")>();
+  const guarded = <A extends unknown[], R>(operation: (...args: A) => Promise<R>) => async (...args: A) => {
+    if (disk.stepsLeft-- <= 0) throw new Error("crash");
+    return operation(...args);
+  };
+  return { ...real, open: guarded(real.open), rename: guarded(real.rename), rm: guarded(real.rm), mkdir: guarded(real.mkdir), readdir: guarded(real.readdir) };
+});
+
+const sizes = { vocab_size: 8, hidden_size: 4, num_hidden_layers: 2, num_attention_heads: 1, intermediate_size: 2, num_experts: 2, num_experts_per_tok: 1, max_position_embeddings: 8 };
+
+/** A model in which every number, the rope base included, says which save it belongs to. */
+function modelOf(value: number): MoeTransformer {
+  const model = new MoeTransformer(parseConfig({ model_type: "olmoe", ...sizes, rope_theta: 100 * value }));
+  tf.tidy(() => Object.values(parameters(model)).forEach((variable) => variable.assign(tf.fill(variable.shape, value))));
+  return model;
+}
+
+/** The values found in a checkpoint, or "refused". */
+async function valuesIn(folder: string): Promise<number[] | "refused"> {
+  const model = await loadModel(folder).catch((error: unknown) => {
+    if (!isMoekitError(error, "checkpoint")) throw error;
+  });
+  if (!model) return "refused";
+  const found = new Set([model.config.layers[0]!.attention.rope.theta / 100]);
+  for (const variable of Object.values(parameters(model))) for (const value of variable.dataSync()) found.add(value);
+  disposeParameters(model);
+  return [...found];
+}
+
+describe("a crash while saving over an older checkpoint", () => {
+  beforeAll(() => useBackend("cpu"));
+  const single: SaveOptions = {};
+  const sharded: SaveOptions = { maxShardBytes: 300 };
+  it.each([
+    ["one file over one", single, single],
+    ["shards over one file", single, sharded],
+    ["one file over shards", sharded, single],
+    ["shards over shards", sharded, sharded],
+  ])("%s leaves the old one, the new one, or one that does not load", async (_name, before, after) => {
+    const [old, next] = [modelOf(1), modelOf(2)];
+    const outcomes: string[] = [];
+    for (let steps = 0; !outcomes.includes("done"); steps++) {
+      const folder = await mkdtemp(join(tmpdir(), "moekit-crash-"));
+      await saveModel(old, folder, before);
+      disk.stepsLeft = steps;
+      const error = await saveModel(next, folder, after).catch((reason: Error) => reason);
+      disk.stepsLeft = Infinity;
+      expect(error?.message ?? "crash").toBe("crash");
+      const values = await valuesIn(folder);
+      expect(["refused", [1], [2]], `after ${steps} steps`).toContainEqual(values);
+      outcomes.push(error ? String(values) : "done");
+      // What a crash left behind must not disturb the next save.
+      await saveModel(next, folder, after);
+      expect(await valuesIn(folder)).toEqual([2]);
+      await rm(folder, { recursive: true });
+    }
+    expect(outcomes[0]).toBe("1");
+    expect(outcomes).toContain("refused");
+    expect(outcomes.length).toBeGreaterThan(8);
+    disposeParameters(old);
+    disposeParameters(next);
+  });
+});
