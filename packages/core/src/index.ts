@@ -4,7 +4,7 @@ export * from "./experts/index.js";
 export * from "./layer/index.js";
 export * from "./parameters.js";
 export { constantVariable, randomNormal, randomTruncatedNormal, randomUniform, weightVariable } from "./random.js";
-export type { RandomKey, WeightInit } from "./random.js";
+export type { RandomKey, RankOf, WeightInit } from "./random.js";
 export * from "./stop-gradient.js";
 export * from "./tidy.js";
 export * from "./types.js";

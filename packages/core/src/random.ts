@@ -53,23 +53,26 @@ export interface WeightInit extends RandomKey {
   readonly std?: number;
 }
 
+/** The rank type of a shape, as far as the compiler knows its length. */
+export type RankOf<S extends readonly number[]> = S["length"] extends 1 ? tf.Rank.R1 : S["length"] extends 2 ? tf.Rank.R2 : S["length"] extends 3 ? tf.Rank.R3 : tf.Rank;
+
 /**
  * A trainable variable from a truncated normal distribution.
  *
  * @source Groeneveld et al. 2024 (OLMo), init_fn normal, std 0.02, cutoff 3.
  * @example const weight = weightVariable([8, 4], { seed: 1, stream: "head" });
  */
-export function weightVariable(shape: number[], { seed, stream, std = 0.02 }: WeightInit): tf.Variable {
+export function weightVariable<S extends number[]>(shape: [...S], { seed, stream, std = 0.02 }: WeightInit): tf.Variable<RankOf<S>> {
   const values = randomTruncatedNormal(tf.util.sizeFromShape(shape), { seed, stream }, std);
-  return tf.tidy(() => tf.variable(tf.tensor(values, shape)));
+  return tf.tidy(() => tf.variable(tf.tensor<RankOf<S>>(values, shape as never)));
 }
 
 /**
  * A trainable variable filled with one value: 0 for biases, 1 for norms.
  * @example const scale = constantVariable([64], 1);
  */
-export function constantVariable(shape: number[], value: number): tf.Variable {
-  return tf.tidy(() => tf.variable(tf.fill(shape, value)));
+export function constantVariable<S extends number[]>(shape: [...S], value: number): tf.Variable<RankOf<S>> {
+  return tf.tidy(() => tf.variable(tf.fill<RankOf<S>>(shape as never, value)));
 }
 
 type Words = readonly [number, number];

@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import type { Tensor1D, Tensor2D, Tensor3D, Variable } from "@tensorflow/tfjs";
+import type { Rank, Tensor1D, Tensor2D, Tensor3D, Variable } from "@tensorflow/tfjs";
 import { ConfigError } from "../errors.js";
 import { gatherRows } from "../ops/gather-rows/gather-rows.js";
 import { randomNormal, weightVariable } from "../random.js";
@@ -38,9 +38,9 @@ export class MixedExperts implements ExpertBank {
   /** Kind of each expert, for losses, capacity and placement. */
   readonly kinds: readonly MixedExpertKind[];
   /** `[C, 2·D]`: both rows of each constant expert's W. */
-  readonly constantMix?: Variable;
+  readonly constantMix?: Variable<Rank.R2>;
   /** `[C, D]`: v of each constant expert. */
-  readonly constantVector?: Variable;
+  readonly constantVector?: Variable<Rank.R2>;
 
   /** @throws ConfigError if a number of experts is not a whole number from 0. */
   constructor({ ffn, dim, constant = 0, copy = 0, zero = 0, seed, stream = "experts" }: MixedExpertsOptions) {
@@ -84,12 +84,12 @@ export class MixedExperts implements ExpertBank {
     const [numRows, dim] = x.shape;
     const isConstant_N1 = this.rowsOfKind(expert_N, "constant");
     const constantIds = constantIdsOf(expert_N, isConstant_N1, this.kinds.indexOf("constant"));
-    const mix_N2D = tf.reshape(gatherRows(this.constantMix as Tensor2D, constantIds), [numRows, 2, dim]) as Tensor3D;
+    const mix_N2D = tf.reshape(gatherRows(this.constantMix, constantIds), [numRows, 2, dim]) as Tensor3D;
     const a_N2 = tf.softmax(tf.sum(tf.mul(mix_N2D, tf.expandDims(x, 1)), 2)) as Tensor2D;
     const [a1_N1, a2_N1] = tf.split(a_N2, 2, 1);
     const kept = tf.mul(tf.mul(x, a1_N1!), isConstant_N1);
     // gatherRows gives 0 for all other rows.
-    return [kept, tf.mul(gatherRows(this.constantVector as Tensor2D, constantIds), a2_N1!)] as Tensor2D[];
+    return [kept, tf.mul(gatherRows(this.constantVector, constantIds), a2_N1!)] as Tensor2D[];
   }
 }
 

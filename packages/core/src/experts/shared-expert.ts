@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import type { Tensor2D, Variable } from "@tensorflow/tfjs";
+import type { Rank, Tensor2D, Variable } from "@tensorflow/tfjs";
 import { weightVariable } from "../random.js";
 import type { FeedForward } from "../types.js";
 import { StackedExperts, type StackedExpertsOptions } from "./stacked-experts.js";
@@ -22,7 +22,7 @@ export class SharedExpert implements FeedForward {
   /** The network, as a bank of one. */
   readonly ffn: StackedExperts;
   /** `[1, D]`, only when gated. */
-  readonly gate?: Variable;
+  readonly gate?: Variable<Rank.R2>;
 
   constructor({ gated = false, ...options }: SharedExpertOptions) {
     const stream = options.stream ?? "sharedExpert";

@@ -1,7 +1,7 @@
-import type { Tensor2D, Tensor3D, Variable } from "@tensorflow/tfjs";
+import type { Rank, Tensor2D, Variable } from "@tensorflow/tfjs";
 import { ConfigError } from "../errors.js";
 import type { Activation } from "../ops/expert-mlp/activation.js";
-import { expertMlp, type ExpertMlpWeights } from "../ops/expert-mlp/expert-mlp.js";
+import { expertMlp } from "../ops/expert-mlp/expert-mlp.js";
 import { constantVariable, weightVariable } from "../random.js";
 import type { DispatchPlan, ExpertBank } from "../types.js";
 
@@ -42,17 +42,17 @@ const ACTIVATIONS: Readonly<Record<ExpertKind, Activation>> = { swiglu: "silu", 
 export class StackedExperts implements ExpertBank {
   readonly kind: ExpertKind;
   /** `[E, F, D]`, only in `swiglu`. */
-  readonly gate?: Variable;
+  readonly gate?: Variable<Rank.R3>;
   /** `[E, F, D]` */
-  readonly up: Variable;
+  readonly up: Variable<Rank.R3>;
   /** `[E, D, F]` */
-  readonly down: Variable;
+  readonly down: Variable<Rank.R3>;
   /** `[E, F]` */
-  readonly gateBias?: Variable;
+  readonly gateBias?: Variable<Rank.R2>;
   /** `[E, F]` */
-  readonly upBias?: Variable;
+  readonly upBias?: Variable<Rank.R2>;
   /** `[E, D]` */
-  readonly downBias?: Variable;
+  readonly downBias?: Variable<Rank.R2>;
 
   /** @throws ConfigError if a size is not a whole number above 0. */
   constructor(options: StackedExpertsOptions) {
@@ -62,7 +62,7 @@ export class StackedExperts implements ExpertBank {
     }
     this.kind = kind;
     const gated = kind === "swiglu";
-    const weight = (name: string, shape: number[], weightStd: number) => weightVariable(shape, { seed, stream: `${stream}.${name}`, std: weightStd });
+    const weight = (name: string, shape: [number, number, number], weightStd: number) => weightVariable(shape, { seed, stream: `${stream}.${name}`, std: weightStd });
     if (gated) this.gate = weight("gate", [E, F, D], std);
     this.up = weight("up", [E, F, D], std);
     this.down = weight("down", [E, D, F], downStd);
@@ -77,12 +77,7 @@ export class StackedExperts implements ExpertBank {
 
   /** @param x - `[N, D]` rows sorted by expert. @returns `[N, D]`; rows past the last expert are 0. */
   forward(x: Tensor2D, { offsets }: Pick<DispatchPlan, "offsets">): Tensor2D {
-    return expertMlp(x, this.weights(), offsets, { activation: ACTIVATIONS[this.kind] });
-  }
-
-  /** The variables under the names that `expertMlp` gives them. */
-  private weights(): ExpertMlpWeights {
-    const { gate, up, down, gateBias, upBias, downBias } = this as Record<string, unknown>;
-    return { gate: gate as Tensor3D, up: up as Tensor3D, down: down as Tensor3D, gateBias: gateBias as Tensor2D, upBias: upBias as Tensor2D, downBias: downBias as Tensor2D };
+    const { gate, up, down, gateBias, upBias, downBias } = this;
+    return expertMlp(x, { gate, up, down, gateBias, upBias, downBias }, offsets, { activation: ACTIVATIONS[this.kind] });
   }
 }
