@@ -29,7 +29,7 @@ export interface DecoderOutput {
   readonly logits: tf.Tensor3D;
   /** `[B, S, D]` float32: the residual stream after the last norm. */
   readonly hidden: tf.Tensor3D;
-  /** One entry per MoE layer, in layer order. */
+  /** One entry per MoE layer, in layer order. Holds the caller's context tensors too, so free it by `tf.tidy`, not by `tf.dispose`. */
   readonly trace: RoutingTrace;
 }
 

@@ -1,6 +1,9 @@
 import * as tf from "@tensorflow/tfjs";
 
-/** Keys and values of one layer, `[B, L, G, d]`. */
+/**
+ * Keys and values of one layer, `[B, L, G, d]`.
+ * @example const { key, value } = cache.extend(0, { key, value });
+ */
 export interface KeysAndValues {
   readonly key: tf.Tensor4D;
   readonly value: tf.Tensor4D;

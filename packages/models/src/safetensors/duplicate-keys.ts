@@ -1,4 +1,4 @@
-const TOKENS = /"(?:[^"\\]|\\.)*"|[{}[\],:]/g;
+const TOKENS = /"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\],:]/g;
 
 /**
  * The first key that an object in `text` has twice, if any. `JSON.parse` keeps the last of them without a word, so two
@@ -15,7 +15,7 @@ export function findDuplicateKey(text: string): string | undefined {
     else if (token === "}" || token === "]") open.pop();
     else if (token.startsWith('"')) lastString = token;
     else if (token === ":") {
-      const key = JSON.parse(lastString) as string;
+      const key = lastString.includes("\\") ? (JSON.parse(lastString) as string) : lastString.slice(1, -1);
       if (open.at(-1)!.has(key)) return key;
       open.at(-1)!.add(key);
     }

@@ -25,6 +25,8 @@ export interface SafetensorsHeader {
 /** The limit of the format's authors; real headers of a few hundred thousand tensors stay far below. */
 const MAX_HEADER_BYTES = 100_000_000;
 const PREFIX_BYTES = 8;
+/** The header, the tensor, its shape. */
+const MAX_DEPTH = 3;
 
 /** Reads and validates the header of a safetensors file. Nothing larger than the header itself is allocated. */
 export async function readHeader(source: ByteSource): Promise<SafetensorsHeader> {
@@ -45,7 +47,8 @@ type Fail = (problem: string) => never;
 
 function failIn(name: string): Fail {
   return (problem) => {
-    throw new CheckpointError(`readSafetensors: ${name}: ${problem}`);
+    // Names and shapes of a hostile file can be megabytes long.
+    throw new CheckpointError(`readSafetensors: ${name}: ${problem.slice(0, 500)}`);
   };
 }
 
@@ -61,16 +64,18 @@ async function readHeaderLength(source: ByteSource): Promise<number> {
 }
 
 function parseObject(bytes: Uint8Array, fail: Fail): Record<string, unknown> {
-  let text: string;
   let parsed: unknown;
+  let duplicate: string | undefined;
+  // Checked on the bytes, because JSON.parse takes seconds for millions of brackets.
+  if (isDeeperThan(MAX_DEPTH, bytes)) fail("the header is nested too deeply.");
   try {
-    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+    const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
     parsed = JSON.parse(text);
+    duplicate = findDuplicateKey(text);
   } catch (error) {
-    return fail(`the header is not JSON (${(error as Error).message}).`);
+    return fail(`the header is not JSON that can be read (${(error as Error).message}).`);
   }
   if (!isObject(parsed)) fail("the header must be a JSON object.");
-  const duplicate = findDuplicateKey(text);
   if (duplicate !== undefined) fail(`the header has the key "${duplicate}" twice.`);
   return parsed as Record<string, unknown>;
 }
@@ -103,6 +108,20 @@ function checkLayout(tensors: ReadonlyMap<string, TensorInfo>, dataStart: number
     position = end;
   }
   if (position !== fileSize) fail(`the tensors end at byte ${position}, but the file has ${fileSize}.`);
+}
+
+function isDeeperThan(limit: number, json: Uint8Array): boolean {
+  const [quote, backslash, opening, closing] = [0x22, 0x5c, [0x5b, 0x7b], [0x5d, 0x7d]];
+  let depth = 0;
+  let inString = false;
+  for (let i = 0; i < json.length && depth <= limit; i++) {
+    const byte = json[i]!;
+    if (byte === quote) inString = !inString;
+    else if (inString) i += byte === backslash ? 1 : 0;
+    else if (opening.includes(byte)) depth++;
+    else if (closing.includes(byte)) depth--;
+  }
+  return depth > limit;
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

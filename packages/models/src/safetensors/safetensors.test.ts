@@ -58,6 +58,12 @@ describe("reading", () => {
     }
   });
 
+  it("brackets and quotes in a name are part of the name", async () => {
+    const name = '[{"]}\\\\[[[[';
+    const file = await SafetensorsFile.fromBytes(fileOf({ [name]: f32(0, 4) }, floatBytes(3)));
+    expect([...(await file.read(name)).data]).toEqual([3]);
+  });
+
   it("reads rows of a tensor", async () => {
     const file = await SafetensorsFile.fromBytes(fileOf({ a: f32(0, 4), b: f32(4, 28, [3, 2]) }, floatBytes(9, 1, 2, 3, 4, 5, 6)));
     const rows = await file.readRows("b", 1, 3);
@@ -93,6 +99,8 @@ describe("damaged files", () => {
     ["a header that is a list", fileOf("[]"), "JSON object"],
     ["a duplicate tensor", fileOf('{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"\\u0061":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}', [1]), '"a" twice'],
     ["a duplicate field", fileOf('{"a":{"dtype":"U8","shape":[2],"shape":[1],"data_offsets":[0,1]}}', [1]), '"shape" twice'],
+    ["a million brackets", fileOf('{"a":'.repeat(1e6)), "nested too deeply"],
+    ["brackets in a list in a shape", fileOf({ a: f32(0, 4, [[1]]) }, [0, 0, 0, 0]), "nested too deeply"],
     ["metadata that is not strings", fileOf({ __metadata__: { a: 1 } }), "strings to strings"],
     ["an unknown dtype", fileOf({ a: { dtype: "F8", shape: [1], data_offsets: [0, 1] } }, [1]), "known are"],
     ["a dtype named like a method of Object", fileOf({ a: { dtype: "toString", shape: [1], data_offsets: [0, 1] } }, [1]), "known are"],
