@@ -1,6 +1,6 @@
 import { expertIds, given, host, sortedByExpert } from "../host-loops.js";
 import { type HostArray, type HostInputs, int32, type OpCase, uniform } from "../op-case.js";
-import { combineOp } from "./combine.js";
+import { combineGradOp, combineOp } from "./combine.js";
 
 const combineCase = (name: string, width: number, ids: HostArray, numExperts: number, extra: Partial<OpCase> = {}): OpCase => ({
   name: `combine: ${name}`,
@@ -15,6 +15,12 @@ const combineCase = (name: string, width: number, ids: HostArray, numExperts: nu
   ...extra,
 });
 
+const combineGradCase = (name: string, width: number, ids: HostArray, numExperts: number): OpCase => {
+  const { inputs, ...forward } = combineCase(name, width, ids, numExperts);
+  const dy = uniform([ids.shape[0]!, width], 3);
+  return { ...forward, name: `combineGrad: ${name}`, op: combineGradOp, inputs: () => ({ ...inputs(), dy }), reference: gradientsByLoop, differentiable: [] };
+};
+
 export const combineCases: OpCase[] = [
   combineCase("no tokens", 3, int32([0, 2], []), 4),
   combineCase("one token of width one", 1, int32([1, 1], [0]), 1),
@@ -22,6 +28,8 @@ export const combineCases: OpCase[] = [
   combineCase("some slots are empty", 7, expertIds(11, 2, 5, 2, 3), 5),
   combineCase("one expert gets all", 3, int32([5, 1], [1, 1, 1, 1, 1]), 3),
   combineCase("512 tokens, top 2 of 16, width 128", 128, expertIds(512, 2, 16, 3), 16, { differentiable: [], bench: { flops: 2 * 1024 * 128 } }),
+  combineGradCase("no tokens", 3, int32([0, 2], []), 4),
+  combineGradCase("some slots are empty", 7, expertIds(11, 2, 5, 2, 3), 5),
 ];
 
 function combineByLoop(inputs: HostInputs): HostArray[] {
@@ -33,4 +41,18 @@ function combineByLoop(inputs: HostInputs): HostArray[] {
     for (let d = 0; d < width; d++) y.data[token * width + d]! += gates.data[slot]! * rows.data[row * width + d]!;
   });
   return [y];
+}
+
+function gradientsByLoop(inputs: HostInputs): HostArray[] {
+  const [rows, gates, inverse, dy] = [given(inputs.y), given(inputs.gates), given(inputs.inverse), given(inputs.dy)];
+  const [slotsPerToken, width] = [gates.shape[1]!, rows.shape[1]!];
+  const [dRows, dGates] = [host(rows.shape), host(gates.shape)];
+  inverse.data.forEach((row, slot) => {
+    const token = Math.floor(slot / slotsPerToken);
+    for (let d = 0; d < width; d++) {
+      dRows.data[row * width + d] = gates.data[slot]! * dy.data[token * width + d]!;
+      dGates.data[slot]! += rows.data[row * width + d]! * dy.data[token * width + d]!;
+    }
+  });
+  return [dRows, dGates];
 }

@@ -5,10 +5,8 @@ import type { DispatchPlan } from "../../types.js";
 import { checkTensor } from "../check.js";
 import { gather, slotRows, sumOver, tokenOfRow } from "../dispatch/dispatch.js";
 
-type Inputs = { y: Tensor2D; gates: Tensor2D; order: Tensor1D; inverse: Tensor1D };
-
 /** The op behind {@link combine}. @example combineOp.spec.name; // "MoekitCombine" */
-export const combineOp = defineOp<Inputs>({
+export const combineOp = defineOp<{ y: Tensor2D; gates: Tensor2D; order: Tensor1D; inverse: Tensor1D }>({
   name: "MoekitCombine",
   reference: ({ y, gates, inverse }) => sumOver(tf.mul(slotRows(y, inverse, gates.shape[1]), tf.expandDims(gates, 2)), 1),
   gradient: ([dy], { inputs }) => {
@@ -22,7 +20,7 @@ export const combineOp = defineOp<Inputs>({
  * (t, k) = the product of row inverse[t·K + k] with dy[t], `[T, K]`. No gradient.
  * @example combineGradOp.spec.name; // "MoekitCombineGrad"
  */
-export const combineGradOp = defineOp<Inputs & { dy: Tensor2D }>({
+export const combineGradOp = defineOp<{ y: Tensor2D; gates: Tensor2D; order: Tensor1D; inverse: Tensor1D } & { dy: Tensor2D }>({
   name: "MoekitCombineGrad",
   reference: ({ y, gates, order, inverse, dy }) => [
     tf.mul(gather(dy, tokenOfRow(order, gates.shape[1])), gather(tf.reshape(gates, [-1, 1]), order)),

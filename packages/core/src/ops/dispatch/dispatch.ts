@@ -4,11 +4,8 @@ import { defineOp } from "../../define-op.js";
 import type { DispatchPlan } from "../../types.js";
 import { checkTensor } from "../check.js";
 
-type Inputs = { x: Tensor2D; order: Tensor1D; inverse: Tensor1D };
-type Attributes = { slotsPerToken: number };
-
 /** The op behind {@link dispatch}. @example dispatchOp.spec.name; // "MoekitDispatch" */
-export const dispatchOp = defineOp<Inputs, Attributes>({
+export const dispatchOp = defineOp<{ x: Tensor2D; order: Tensor1D; inverse: Tensor1D }, { slotsPerToken: number }>({
   name: "MoekitDispatch",
   reference: ({ x, order }, { slotsPerToken }) => gather(x, tokenOfRow(order, slotsPerToken)),
   gradient: ([dy], { inputs: { inverse } }, { slotsPerToken }) => ({
@@ -20,7 +17,7 @@ export const dispatchOp = defineOp<Inputs, Attributes>({
  * Backward form of {@link dispatch}: `dx[t] = sum over k of dy[inverse[t·K + k]]`; `[N, D]` to `[T, D]`. No gradient.
  * @example dispatchGradOp.spec.name; // "MoekitDispatchGrad"
  */
-export const dispatchGradOp = defineOp<{ dy: Tensor2D; inverse: Tensor1D }, Attributes>({
+export const dispatchGradOp = defineOp<{ dy: Tensor2D; inverse: Tensor1D }, { slotsPerToken: number }>({
   name: "MoekitDispatchGrad",
   reference: ({ dy, inverse }, { slotsPerToken }) => sumOver(slotRows(dy, inverse, slotsPerToken), 1),
 });

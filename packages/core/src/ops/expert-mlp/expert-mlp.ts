@@ -25,13 +25,14 @@ export type ExpertMlpWeights = {
 /** Settings of {@link expertMlp}. */
 export type ExpertMlpOptions = { activation: Activation };
 
-type Inputs = ExpertMlpWeights & { x: Tensor2D; offsets: Tensor1D };
+/** What the expert op takes: the weights, rows and where each expert's rows end. */
+export type ExpertMlpInputs = ExpertMlpWeights & { x: Tensor2D; offsets: Tensor1D };
 
-/** Inputs with a gradient, in the order of the outputs of {@link expertMlpGradOp}. */
+/** ExpertMlpInputs with a gradient, in the order of the outputs of {@link expertMlpGradOp}. */
 const DIFFERENTIABLE = ["x", "gate", "up", "down", "gateBias", "upBias", "downBias"] as const;
 
 /** The op behind {@link expertMlp}. @example expertMlpOp.spec.name; // "MoekitExpertMlp" */
-export const expertMlpOp = defineOp<Inputs, ExpertMlpOptions>({
+export const expertMlpOp = defineOp<ExpertMlpInputs, ExpertMlpOptions>({
   name: "MoekitExpertMlp",
   reference: (inputs, { activation }) => {
     const { hidden } = hiddenOf(inputs, activation);
@@ -49,7 +50,7 @@ export const expertMlpOp = defineOp<Inputs, ExpertMlpOptions>({
  * inputs that are absent. Hidden rows are recomputed instead of kept from the forward pass.
  * @example expertMlpGradOp.spec.name; // "MoekitExpertMlpGrad"
  */
-export const expertMlpGradOp = defineOp<Inputs & { dy: Tensor2D }, ExpertMlpOptions>({
+export const expertMlpGradOp = defineOp<ExpertMlpInputs & { dy: Tensor2D }, ExpertMlpOptions>({
   name: "MoekitExpertMlpGrad",
   reference: (inputs, { activation }) => {
     const { x, gate, up, down, offsets, dy } = inputs;
@@ -88,7 +89,7 @@ export function expertMlp(x: Tensor2D, weights: ExpertMlpWeights, offsets: Tenso
   return expertMlpOp.run({ x, ...weights, offsets }, { activation })[0] as Tensor2D;
 }
 
-function hiddenOf(inputs: Inputs, activation: Activation) {
+function hiddenOf(inputs: ExpertMlpInputs, activation: Activation) {
   const { x, gate, up, offsets, gateBias, upBias } = inputs;
   const { value } = activations[activation];
   const upRows = grouped(x, up, offsets, upBias);
@@ -97,7 +98,7 @@ function hiddenOf(inputs: Inputs, activation: Activation) {
   return { gateRows, upRows, hidden };
 }
 
-const presentIn = (inputs: Inputs) => DIFFERENTIABLE.filter((name) => inputs[name] !== undefined);
+const presentIn = (inputs: ExpertMlpInputs) => DIFFERENTIABLE.filter((name) => inputs[name] !== undefined);
 const grouped = (x: Tensor2D, w: Tensor3D, offsets: Tensor1D, bias?: Tensor2D) => groupedMatmulOp.run({ x, w, offsets, bias }, {})[0] as Tensor2D;
 const inputGrad = (dy: Tensor2D, w: Tensor3D, offsets: Tensor1D) => groupedMatmulInputOp.run({ dy, w, offsets }, {})[0] as Tensor2D;
 const weightGrad = (dy: Tensor2D, x: Tensor2D, offsets: Tensor1D) => groupedMatmulWeightOp.run({ dy, x, offsets }, {})[0]!;

@@ -5,10 +5,8 @@ import { checkTensor } from "../check.js";
 import { matmul2d } from "../matmul.js";
 import { matrixOf, range, segmentsOf } from "../segments.js";
 
-type Inputs = { x: Tensor2D; w: Tensor3D; offsets: Tensor1D; bias?: Tensor2D };
-
 /** The op behind {@link groupedMatmul}. @example groupedMatmulOp.spec.name; // "MoekitGroupedMatmul" */
-export const groupedMatmulOp = defineOp<Inputs>({
+export const groupedMatmulOp = defineOp<{ x: Tensor2D; w: Tensor3D; offsets: Tensor1D; bias?: Tensor2D }>({
   name: "MoekitGroupedMatmul",
   reference: ({ x, w, offsets, bias }) => {
     const segments = segmentsOf(offsets, x.shape[0]);

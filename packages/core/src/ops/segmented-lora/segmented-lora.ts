@@ -4,11 +4,8 @@ import { defineOp } from "../../define-op.js";
 import { checkTensor } from "../check.js";
 import { groupedMatmulInputOp, groupedMatmulOp, groupedMatmulWeightOp } from "../grouped-matmul/grouped-matmul.js";
 
-type Inputs = { x: Tensor2D; a: Tensor3D; b: Tensor3D; offsets: Tensor1D };
-type Attributes = { scale: number };
-
 /** The op behind {@link segmentedLora}. @example segmentedLoraOp.spec.name; // "MoekitSegmentedLora" */
-export const segmentedLoraOp = defineOp<Inputs, Attributes>({
+export const segmentedLoraOp = defineOp<{ x: Tensor2D; a: Tensor3D; b: Tensor3D; offsets: Tensor1D }, { scale: number }>({
   name: "MoekitSegmentedLora",
   reference: ({ x, a, b, offsets }, { scale }) => tf.mul(grouped(lowRank(x, a, offsets, 1), b, offsets), scale),
   gradient: ([dy], { inputs: { x, a, b, offsets } }, { scale }) => {

@@ -4,9 +4,6 @@ import { defineOp } from "../../define-op.js";
 import { checkTensor } from "../check.js";
 import { hostInts, readsSynchronously } from "../host.js";
 
-type Inputs = { expertIds: Tensor2D };
-type Attributes = { numExperts: number };
-
 /** Rows in expert order: what {@link sortByExpert} returns. */
 export interface ExpertOrder {
   /** `[N]` int32: flat slot of each sorted row. */
@@ -18,7 +15,7 @@ export interface ExpertOrder {
 }
 
 /** The op behind {@link sortByExpert}. @example sortByExpertOp.spec.name; // "MoekitSortByExpert" */
-export const sortByExpertOp = defineOp<Inputs, Attributes>({
+export const sortByExpertOp = defineOp<{ expertIds: Tensor2D }, { numExperts: number }>({
   name: "MoekitSortByExpert",
   reference: ({ expertIds }, { numExperts }) =>
     expertIds.size === 0 || readsSynchronously() ? countingSort(hostInts(expertIds), numExperts) : rankSort(expertIds, numExperts),

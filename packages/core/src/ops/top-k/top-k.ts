@@ -4,18 +4,18 @@ import { defineOp } from "../../define-op.js";
 import { ConfigError } from "../../errors.js";
 import { stopGradient } from "../../stop-gradient.js";
 import { checkTensor } from "../check.js";
-import { readsSynchronously } from "../host.js";
 
-type Inputs = { scores: Tensor2D };
-type Attributes = { k: number };
+/** Stands for minus infinity (masked experts), between which the topk of tfjs breaks ties wrongly: their difference is NaN. */
+const LOWEST = -3.4028234e38;
 
 /** The op behind {@link topK}. @example topKOp.spec.name; // "MoekitTopK" */
-export const topKOp = defineOp<Inputs, Attributes>({
+export const topKOp = defineOp<{ scores: Tensor2D }, { k: number }>({
   name: "MoekitTopK",
   reference: ({ scores }, { k }) => {
-    if (scores.size === 0 || readsSynchronously()) return chooseOnHost(scores, k);
-    const { values, indices } = tf.topk(scores, k, true);
-    return [values, indices];
+    if (scores.shape[0] === 0) return [tf.zeros([0, k]), tf.zeros([0, k], "int32")];
+    const ids = tf.topk(tf.maximum(scores, LOWEST), k, true).indices as Tensor2D;
+    const values = tf.gather(tf.reshape(scores, [-1]), tf.reshape(cells(ids, scores.shape), [-1]));
+    return [tf.reshape(values, ids.shape), ids];
   },
   gradient: ([dValues], { inputs: { scores }, outputs: [, ids] }) => ({
     scores: () => scatterColumns(dValues as Tensor2D, ids as Tensor2D, scores.shape),
@@ -44,27 +44,15 @@ export function topK(scores: Tensor2D, k: number): { values: Tensor2D; ids: Tens
   return { values, ids };
 }
 
-/** Own loop, because the topk of cpu and wasm breaks ties wrongly between scores of minus infinity (masked experts). */
-function chooseOnHost(scores: Tensor2D, k: number): Tensor2D[] {
-  const [numTokens, numExperts] = scores.shape;
-  const all = scores.dataSync();
-  const values = new Float32Array(numTokens * k);
-  const ids = new Int32Array(numTokens * k);
-  const columns = Int32Array.from({ length: numExperts }, (_, e) => e);
-  for (let t = 0; t < numTokens; t++) {
-    const row = all.subarray(t * numExperts, (t + 1) * numExperts);
-    const best = columns.slice().sort((a, b) => (row[a]! === row[b]! ? a - b : row[a]! > row[b]! ? -1 : 1)).subarray(0, k);
-    ids.set(best, t * k);
-    best.forEach((id, place) => (values[t * k + place] = row[id]!));
-  }
-  return [tf.tensor2d(values, [numTokens, k]), tf.tensor2d(ids, [numTokens, k], "int32")];
-}
-
 /** `[T, E]` with `values[t, k]` at column `ids[t, k]`, zeros elsewhere. */
 function scatterColumns(values: Tensor2D, ids: Tensor2D, shape: [number, number]): tf.Tensor {
   const [rows, columns] = shape;
   if (rows === 0) return tf.zeros(shape);
-  const rowStart_T1 = tf.reshape(tf.range(0, rows * columns, columns, "int32"), [rows, 1]);
-  const flat_N1 = tf.reshape(tf.add(ids, rowStart_T1), [-1, 1]);
-  return tf.reshape(tf.scatterND(flat_N1, tf.reshape(values, [-1]), [rows * columns]), shape);
+  const cells_N1 = tf.reshape(cells(ids, shape), [-1, 1]);
+  return tf.reshape(tf.scatterND(cells_N1, tf.reshape(values, [-1]), [rows * columns]), shape);
+}
+
+/** `[T, K]`: places in the flat scores. */
+function cells(ids: Tensor2D, [rows, columns]: [number, number]): tf.Tensor {
+  return tf.add(ids, tf.reshape(tf.range(0, rows * columns, columns, "int32"), [rows, 1]));
 }
