@@ -13,6 +13,7 @@ import { linearKernels } from "./kernels/linear.js";
 import { crossEntropyKernels } from "./kernels/cross-entropy.js";
 import { attentionKernels } from "./kernels/attention.js";
 import { adamwStepKernels } from "./kernels/adamw-step.js";
+import { rotaryKernels } from "./kernels/rotary.js";
 import { routingKernels } from "./kernels/routing.js";
 import { type WasmBackend, wasmHost } from "./wasm-host.js";
 
@@ -26,6 +27,7 @@ const KERNELS: JsKernels = {
   ...groupedMatmulKernels,
   ...expertMlpKernels,
   ...adamwStepKernels,
+  ...rotaryKernels,
   ...attentionKernels,
   ...crossEntropyKernels,
   ...linearKernels,
