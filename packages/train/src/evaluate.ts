@@ -5,7 +5,7 @@ import type { Batch } from "@moekit/data";
 import { inputIds, numTargets, tokenDomains } from "./batch.js";
 
 /**
- * Fixed held-out windows of one domain.
+ * Fixed held-out windows of one domain; what `evaluationWindows` of `@moekit/data` returns fits.
  * @example const set: EvaluationSet = { domain: "novel", batches, bytes: 4096 };
  */
 export interface EvaluationSet {

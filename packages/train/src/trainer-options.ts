@@ -77,8 +77,8 @@ export interface TrainerOptions {
   /** Seed of routing noise; default 0. */
   readonly seed?: number;
   readonly checkpoint?: CheckpointOptions;
-  /** Evaluates after every so many steps and after the last one. */
-  readonly evaluate?: { readonly every: number; readonly sets: readonly EvaluationSet[] };
+  /** Evaluates after every so many steps and after the last one, e.g. on the `evaluationWindows` of `@moekit/data`. */
+  readonly evaluate?: { readonly every: number; readonly windows: readonly EvaluationSet[] };
   /** File for one JSON line per step and per evaluation. */
   readonly metricsFile?: string;
   readonly hooks?: TrainerHooks;

@@ -1,12 +1,12 @@
 import { existsSync, readFileSync } from "node:fs";
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { appendFile, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import { isMoekitError, parameters, trainableParameters, type RoutingTrace } from "@moekit/core";
 import type { Batch, BatchSource } from "@moekit/data";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { adamw, constant, cosine, latestCheckpoint, muon, Trainer, type StepMetrics, type TrainerOptions } from "./index.js";
+import { adamw, constant, cosine, evaluate, latestCheckpoint, muon, Trainer, type StepMetrics, type TrainerOptions } from "./index.js";
 import { stepSeed } from "./step-seed.js";
 import { BACKENDS, useBackend } from "./testing/backends.js";
 import { AlternatingTokens, FixedRouting } from "./testing/fixed-routing.js";
@@ -141,8 +141,8 @@ describe.each(BACKENDS)("on %s", (backend) => {
     const controller = new TinyController(model);
     const seen: number[][] = [];
     const onMicroStep = ({ trace }: { trace: RoutingTrace }) => seen.push(hostCounts(trace));
-    const sets = [{ domain: "all", batches: [new TinyData().next()], bytes: 24 }];
-    await new Trainer(base(model, { accumulate: 3, steps: 2, controllers: [controller], evaluate: { every: 1, sets }, balancing: [tinyBalance("global-batch", [0.1, 0.1])], hooks: { onMicroStep } })).run();
+    const windows = [{ domain: "all", batches: [new TinyData().next()], bytes: 24 }];
+    await new Trainer(base(model, { accumulate: 3, steps: 2, controllers: [controller], evaluate: { every: 1, windows }, balancing: [tinyBalance("global-batch", [0.1, 0.1])], hooks: { onMicroStep } })).run();
     expect(seen).toHaveLength(6);
     expect(controller.calls).toHaveLength(2);
     controller.calls.forEach((layers, step) => {
@@ -154,24 +154,23 @@ describe.each(BACKENDS)("on %s", (backend) => {
   });
 
   it("evaluation leaves parameters, biases, data and the following losses as they are", async () => {
-    const sets = [{ domain: "even", batches: [new TinyData(4, 6).next()], bytes: 48 }];
+    const windows = [{ domain: "even", batches: [new TinyData(4, 6).next()], bytes: 48 }];
     const run = (evaluate: TrainerOptions["evaluate"]) => {
       const model = new TinyModel({ noise: 0.5 });
       return record(base(model, { controllers: [new TinyController(model)], evaluate }));
     };
-    const [without, withEvaluation] = [await run(undefined), await run({ every: 1, sets })];
+    const [without, withEvaluation] = [await run(undefined), await run({ every: 1, windows })];
     expect(withEvaluation.map(({ loss }) => loss)).toEqual(without.map(({ loss }) => loss));
   });
 
   it("reports nats and bits per byte of each domain, and repeats them exactly", async () => {
     const model = new TinyModel({ noise: 0.5 });
-    const { evaluate } = await import("./evaluate.js");
     const sets = [{ domain: "a", batches: [new TinyData(2, 6).next()], bytes: 24 }, { domain: "b", batches: [new TinyData(4, 6, 3).next()], bytes: 10 }];
     const before = tf.memory().numTensors;
     const [first, second] = [await evaluate(model, sets), await evaluate(model, sets)];
     expect(second).toEqual(first);
     expect(tf.memory().numTensors).toBe(before);
-    const { a, b } = first.domains as { a: { nats: number; bitsPerByte: number; tokens: number }; b: { nats: number; tokens: number } };
+    const [a, b] = [first.domains.a!, first.domains.b!];
     // 12 targets for 24 bytes: bits per byte = nats * 12 / (24 ln 2).
     expect(a.bitsPerByte).toBeCloseTo((a.nats * 12) / (24 * Math.LN2), 12);
     expect([a.tokens, b.tokens]).toEqual([12, 16]);
@@ -233,12 +232,11 @@ describe("the run's files", () => {
   const lines = () => readFileSync(metricsFile(), "utf8").trim().split("\n").map((line) => JSON.parse(line) as { kind: string; step: number });
 
   it("hold one line per step and evaluation, cut back to the checkpoint on resume", async () => {
-    const sets = [{ domain: "all", batches: [new TinyData().next()], bytes: 24 }];
-    const options = (steps: number) => base(new TinyModel(), { steps, metricsFile: metricsFile(), checkpoint: { dir: join(dir, "checkpoints"), every: 2, keep: 9 }, evaluate: { every: 2, sets } });
+    const windows = [{ domain: "all", batches: [new TinyData().next()], bytes: 24 }];
+    const options = (steps: number) => base(new TinyModel(), { steps, metricsFile: metricsFile(), checkpoint: { dir: join(dir, "checkpoints"), every: 2, keep: 9 }, evaluate: { every: 2, windows } });
     await new Trainer(options(5)).run();
     const before = lines();
     expect(before.map(({ kind, step }) => `${kind} ${step}`)).toEqual(["step 1", "step 2", "eval 2", "step 3", "step 4", "eval 4", "step 5", "eval 5"]);
-    const { appendFile } = await import("node:fs/promises");
     await appendFile(metricsFile(), '{"kind":"step","step":6,"lo');
     const trainer = new Trainer(options(3));
     await trainer.resume(join(dir, "checkpoints", "step-000002"));
@@ -259,7 +257,9 @@ describe("the run's files", () => {
     await expect(new Trainer(base(new TinyModel(), { seed: 3 })).resume(path)).rejects.toThrow(/was written with seed 0; this run uses 3/);
     await expect(new Trainer(base(new TinyModel(), { optimizer: muon() })).resume(path)).rejects.toThrow(/optimiser "adamw"; this run uses "muon"/);
     const model = Object.assign(new TinyModel(), { extra: tf.variable(tf.zeros([1])) });
-    await expect(new Trainer(base(model)).resume(path)).rejects.toThrow(/model\.safetensors does not fit this run\. Missing: extra\./);
+    const data = new TinyData();
+    await expect(new Trainer(base(model, { data })).resume(path)).rejects.toThrow(/model\.safetensors does not fit this run\. Missing: extra\./);
+    expect(data.state()).toEqual({ position: 0 });
   });
 
   it("include a checkpoint when the signal stops the run after the current step", async () => {

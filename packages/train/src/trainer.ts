@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { CheckpointError, ConfigError, parameters, trainableParameters, type ParameterMap } from "@moekit/core";
 import { listCheckpoints } from "./checkpoint/folders.js";
 import { readTrainerState, readVariables } from "./checkpoint/read-checkpoint.js";
-import { controllerVariables, type Snapshot } from "./checkpoint/snapshot.js";
+import { controllerVariables, type Snapshot, type TrainerState } from "./checkpoint/snapshot.js";
 import { writeCheckpoint } from "./checkpoint/write-checkpoint.js";
 import { evaluate } from "./evaluate.js";
 import { clip } from "./gradients.js";
@@ -84,15 +84,15 @@ export class Trainer {
    *
    * @param path - A checkpoint, e.g. `run/checkpoints/step-000100` (see {@link latestCheckpoint}).
    * @returns The step to go on from.
-   * @throws CheckpointError if a file is damaged or does not fit; nothing is changed then.
+   * @throws CheckpointError if a file is damaged or does not fit, DataError if the data are not those of the first run; nothing is
+   * changed then.
    */
   async resume(path: string): Promise<number> {
     const state = await readTrainerState(path);
     const { seed, optimizer } = this.options;
     if (state.optimizer !== optimizer.id) throw new CheckpointError(`resume: ${path} was written with the optimiser "${state.optimizer}"; this run uses "${optimizer.id}".`);
     if (state.seed !== seed) throw new CheckpointError(`resume: ${path} was written with seed ${state.seed}; this run uses ${seed}. Pass the seed of the first run.`);
-    await readVariables(path, this.variables());
-    this.options.data.restore(state.data as never);
+    await this.restore(path, state);
     this.metrics?.truncateAfter(state.step);
     this.lastCheckpoint = { step: state.step, path };
     this.resumed = true;
@@ -102,6 +102,16 @@ export class Trainer {
   /** Frees the optimiser's state. The model stays. */
   dispose(): void {
     this.options.optimizer.dispose();
+  }
+
+  private async restore(path: string, state: TrainerState): Promise<void> {
+    const { data } = this.options;
+    const before = data.state();
+    data.restore(state.data);
+    await readVariables(path, this.variables()).catch((error: unknown) => {
+      data.restore(before);
+      throw error;
+    });
   }
 
   private async begin(): Promise<void> {
@@ -137,7 +147,7 @@ export class Trainer {
   private async evaluateIfDue(): Promise<void> {
     const { evaluate: settings, model, hooks } = this.options;
     if (!settings || !this.isDue(settings.every)) return;
-    const evaluation = await evaluate(model, settings.sets, this.done);
+    const evaluation = await evaluate(model, settings.windows, this.done);
     this.metrics?.write(evaluation);
     await hooks.onEval?.(evaluation);
   }

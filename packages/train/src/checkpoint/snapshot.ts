@@ -12,7 +12,7 @@ export interface TrainerState {
   /** `id` of the optimiser that owns the state. */
   readonly optimizer: string;
   /** State of the batch source, as JSON. */
-  readonly data: unknown;
+  readonly data: object;
 }
 
 /** Everything a run needs to go on as if it had never stopped. */
