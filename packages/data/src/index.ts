@@ -1,1 +1,12 @@
-export {};
+export * from "./batches/batch.js";
+export * from "./batches/evaluation-windows.js";
+export * from "./batches/mixture-batches.js";
+export * from "./bpe/bpe-from-json.js";
+export * from "./bpe/bpe-tokenizer.js";
+export * from "./bpe/train-bpe.js";
+export type { AddedTokenJson, BpeModelJson, ByteLevelJson, TokenizerJson } from "./bpe/tokenizer-json.js";
+export * from "./corpus/load-corpus.js";
+export * from "./corpus/split-corpus.js";
+export * from "./corpus/tokenize-corpus.js";
+export * from "./ngram/evaluate-ngram.js";
+export * from "./ngram/kneser-ney.js";
