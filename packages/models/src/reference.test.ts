@@ -32,7 +32,7 @@ function topIds({ shape, data }: HostTensor, k: number): number[] {
 /** Gradients under the names of transformers 5, which keeps the experts of a layer in two fused tensors. */
 function underReferenceNames(model: MoeTransformer, grads: tf.NamedTensorMap): tf.NamedTensorMap {
   const named: tf.NamedTensorMap = {};
-  for (const [path, names] of tensorNames(model.config)) if (typeof names === "string") named[names.replace("block_sparse_moe", "mlp")] = grads[path]!;
+  for (const [path, names] of tensorNames(model.config, Object.keys(grads))) if (typeof names === "string") named[names.replace("block_sparse_moe", "mlp")] = grads[path]!;
   model.layers.forEach((layer, index) => {
     if (!layer.moe) return;
     const of = (bank: string) => grads[`layers.${index}.moe.experts.${bank}`]!;

@@ -3,9 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import { disposeParameters, isMoekitError, parameters } from "@moekit/core";
+import { routingMethods } from "@moekit/routing";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createModel } from "../create-model.js";
 import { parseConfig } from "../config/parse-config.js";
+import type { MoeTransformer } from "../moe-transformer.js";
 import { SafetensorsFile } from "../safetensors/safetensors-file.js";
 import { openWeights } from "../safetensors/sharded.js";
 import { writeSafetensors } from "../safetensors/write.js";
@@ -100,6 +102,29 @@ describe("saveModel", () => {
     expect((await readFile(join(dir, "model.safetensors"))).equals(before)).toBe(true);
     expect((await readdir(dir)).filter((name) => name.endsWith(".partial"))).not.toContain("model.safetensors.partial");
     disposeParameters(model);
+  });
+});
+
+describe("a router that the family does not have", () => {
+  const source = fixtureJson<Record<string, unknown>>("olmoe", "config.json");
+  const logits = (model: MoeTransformer) => tf.tidy(() => [...model.forward(tf.tensor2d([[5, 6, 7, 8]], [1, 4], "int32")).logits.dataSync()]);
+
+  it.each(routingMethods.map(({ id }) => id))("%s is saved and loaded with all its parameters", async (name) => {
+    const model = createModel(parseConfig(source), { seed: 1, router: { name } });
+    // Whatever state the router has, so that nothing is forgotten: an expert bias starts at 0.
+    for (const [path, variable] of Object.entries(parameters(model))) if (path.includes(".router.")) tf.tidy(() => variable.assign(tf.randomNormal(variable.shape, 0, 0.3, "float32", path.length)));
+    const dir = join(folder, `own-${name}`);
+    await saveModel(model, dir);
+    const again = await loadModel(dir);
+    expect(again.config.source).toMatchObject({ model_type: "moekit_olmoe", architectures: ["MoekitForCausalLM"], moekit_router: { name } });
+    expect(Object.keys(parameters(again))).toEqual(Object.keys(parameters(model)));
+    expect(logits(again)).toEqual(logits(model));
+    disposeParameters(model);
+    disposeParameters(again);
+  });
+
+  it("a wrong setting is named", () => {
+    expect(() => createModel(parseConfig(source), { seed: 1, router: { name: "sigmoid", scale: 2 } })).toThrow("scale is not one of its settings");
   });
 });
 

@@ -1,4 +1,5 @@
 /** A crash at every single step of saving, played by a file system that fails from that step on. */
+import type * as FileSystem from "node:fs/promises";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,7 +14,7 @@ import { saveModel, type SaveOptions } from "./save-model.js";
 
 const disk = vi.hoisted(() => ({ stepsLeft: Infinity }));
 vi.mock("node:fs/promises", async (importOriginal) => {
-  const real = await importOriginal<typeof import("node:fs/promises")>();
+  const real = await importOriginal<typeof FileSystem>();
   const guarded = <A extends unknown[], R>(operation: (...args: A) => Promise<R>) => async (...args: A) => {
     if (disk.stepsLeft-- <= 0) throw new Error("crash");
     return operation(...args);

@@ -46,10 +46,10 @@ export async function loadModel(folder: string): Promise<MoeTransformer> {
 }
 
 async function readModel(config: ModelConfig, reader: TensorReader, folder: string): Promise<MoeTransformer> {
-  const names = tensorNames(config);
   const model = new MoeTransformer(config);
   try {
     const variables = parameters(model);
+    const names = tensorNames(config, Object.keys(variables));
     checkFit(names, variables, reader, folder);
     for (const [path, from] of names) await fill(variables[path]!, from, reader);
     return model;

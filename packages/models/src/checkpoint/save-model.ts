@@ -56,7 +56,7 @@ export async function saveModel(model: MoeTransformer, folder: string, { dtype =
 function fileTensors(model: MoeTransformer): Tensors {
   const variables = parameters(model);
   const tensors: Tensors = {};
-  for (const [path, names] of tensorNames(model.config)) addTensors(tensors, variables[path]!, names);
+  for (const [path, names] of tensorNames(model.config, Object.keys(variables))) addTensors(tensors, variables[path]!, names);
   return tensors;
 }
 

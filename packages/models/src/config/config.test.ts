@@ -116,14 +116,18 @@ describe("parseConfig", () => {
 
 describe("withRouter", () => {
   it("replaces the router of all MoE layers and survives writing and reading", () => {
-    const config = withRouter(parseConfig(fixture("qwen3_moe")), { name: "sigmoidBias" });
+    const config = withRouter(parseConfig(fixture("qwen3_moe")), { name: "sigmoid" });
     const routers = (layers: typeof config.layers) => layers.map(({ feedForward }) => (feedForward.kind === "moe" ? feedForward.router.name : "dense"));
-    expect(routers(config.layers)).toEqual(["dense", "sigmoidBias", "dense"]);
+    expect(routers(config.layers)).toEqual(["dense", "sigmoid", "dense"]);
     expect(routers(parseConfig(config.source).layers)).toEqual(routers(config.layers));
   });
 
   it("gives the file a model_type that transformers refuses", () => {
     expect(withRouter(parseConfig(fixture("olmoe")), { name: "topP", p: 0.5 }).source.model_type).toBe("moekit_olmoe");
+  });
+
+  it("names a router that does not exist", () => {
+    expect(() => withRouter(parseConfig(fixture("olmoe")), { name: "roundRobin" })).toThrow('unknown name "roundRobin"');
   });
 
   it("the router key is refused under a Hugging Face model_type", () => {

@@ -1,4 +1,5 @@
 import { UnknownNameError } from "@moekit/core";
+import { routerByName } from "@moekit/routing";
 import { findFamily, modelFamilies } from "../families/index.js";
 import { ConfigReader } from "./config-reader.js";
 import type { HuggingFaceConfig, LayerConfig, ModelConfig, RouterConfig } from "./model-config.js";
@@ -37,7 +38,9 @@ export function parseConfig(source: HuggingFaceConfig): ModelConfig {
  * No Hugging Face class computes such a model, so its `model_type` gets the prefix `moekit_`: transformers refuses to load
  * it instead of computing something else. Only moekit reads it.
  *
- * @example const config = withRouter(olmoeConfig, { name: "sigmoidBias", scale: 2.5 });
+ * @param router - The name of a method of `@moekit/routing` and its settings.
+ * @throws UnknownNameError for a router that does not exist.
+ * @example const config = withRouter(olmoeConfig, { name: "sigmoid", routedScalingFactor: 2.5 });
  */
 export function withRouter(config: ModelConfig, router: RouterConfig): ModelConfig {
   const source = { ...config.source, model_type: `${OWN_PREFIX}${config.family}`, architectures: ["MoekitForCausalLM"], [OWN_KEY]: router };
@@ -46,7 +49,8 @@ export function withRouter(config: ModelConfig, router: RouterConfig): ModelConf
 
 function readRouter(read: ConfigReader): RouterConfig {
   const router = read.plain(OWN_KEY);
-  if (typeof router.name !== "string") read.fail(`"${OWN_KEY}" must have the name of a router.`);
+  if (typeof router.name !== "string") return read.fail(`"${OWN_KEY}" must have the name of a router.`);
+  routerByName(router.name);
   return router as RouterConfig;
 }
 
