@@ -1,6 +1,7 @@
 export * from "./batches/batch.js";
 export * from "./batches/evaluation-windows.js";
 export * from "./batches/mixture-batches.js";
+export type { WindowPosition } from "./batches/shuffled-windows.js";
 export * from "./bpe/bpe-from-json.js";
 export * from "./bpe/bpe-tokenizer.js";
 export * from "./bpe/train-bpe.js";

@@ -26,9 +26,13 @@ export interface Batch {
  * source.restore(position); // the next batch is `batch` again
  */
 export interface BatchSource {
+  /** The next batch; there is always one. */
   next(): Batch;
   /** The position, as plain data for JSON. */
   state(): object;
-  /** @throws DataError if the state is of another source. */
+  /**
+   * Goes to a position.
+   * @throws DataError if the state is of another source.
+   */
   restore(state: object): void;
 }

@@ -65,6 +65,7 @@ export class MixtureBatches implements BatchSource {
     this.source = `batches [${batchSize}, ${sequenceLength}], seed ${seed}, ${sizes.join("; ")}`;
   }
 
+  /** The next batch. */
   next(): Batch {
     const { streams, batchSize, sequenceLength, seed = 0 } = this.options;
     const [inputIds, targetIds] = [new Int32Array(batchSize * sequenceLength), new Int32Array(batchSize * sequenceLength)];
@@ -78,10 +79,15 @@ export class MixtureBatches implements BatchSource {
     return { inputIds, targetIds, domainIds, batchSize, sequenceLength };
   }
 
+  /** The position, as plain data for JSON. */
   state(): MixtureState {
     return { source: this.source, batches: this.batches, positions: this.domains.map(({ position }) => position) };
   }
 
+  /**
+   * Goes to a position.
+   * @throws DataError if the state is of a source with other data or options.
+   */
   restore(state: object): void {
     const { source, batches, positions } = state as MixtureState;
     if (source !== this.source) throw new DataError(`MixtureBatches.restore: the state must come from the same data and options, ${this.source}; got ${source}.`);

@@ -2,9 +2,14 @@ import { DataError, randomUniform } from "@moekit/core";
 import type { TokenStream } from "../corpus/tokenize-corpus.js";
 import { permutation } from "./permutation.js";
 
-/** Where a reader stands: the epoch, and the windows already read in it. */
+/**
+ * Where a reader of one domain stands.
+ * @example const position: WindowPosition = { epoch: 1, read: 40 };
+ */
 export interface WindowPosition {
+  /** From 0. */
   readonly epoch: number;
+  /** Windows already read in this epoch. */
   readonly read: number;
 }
 
