@@ -1,0 +1,67 @@
+import { ConfigError, UnknownNameError, type BalancingTerm, type MethodFacts } from "@moekit/core";
+import type { LossOptions } from "./coefficient.js";
+import { deviceLoss, deviceLossFacts } from "./device-loss.js";
+import { entropyLoss, entropyLossFacts } from "./entropy-loss.js";
+import { bufferedGlobalBatchLoss, bufferedGlobalBatchLossFacts, globalBatchLoss, globalBatchLossFacts } from "./global-batch-loss.js";
+import { huggingFaceAuxLoss, huggingFaceAuxLossFacts } from "./hugging-face-aux-loss.js";
+import { importanceLoss, importanceLossFacts } from "./importance-loss.js";
+import { loadLoss, loadLossFacts } from "./load-loss.js";
+import { lossFreeBiasFacts } from "./loss-free-bias.js";
+import { sequenceLoss, sequenceLossFacts } from "./sequence-loss.js";
+import { switchLoss, switchLossFacts } from "./switch-loss.js";
+import { zLoss, zLossFacts } from "./z-loss.js";
+
+/**
+ * A balancing loss: its facts, and how to make its term from plain settings.
+ * @example const method: LossMethod = lossByName("switchLoss");
+ */
+export interface LossMethod {
+  readonly facts: MethodFacts;
+  /** @throws ConfigError if a setting is not among the parameters of the facts. */
+  create(settings?: LossSettings): BalancingTerm;
+}
+
+/**
+ * The coefficient and, by name, the other parameters of a loss's facts.
+ * @example const settings: LossSettings = { coefficient: 0.01, fNorm: "tokens" };
+ */
+export type LossSettings = LossOptions & Readonly<Record<string, unknown>>;
+
+const methods = [
+  method(switchLossFacts, switchLoss),
+  method(importanceLossFacts, importanceLoss),
+  method(loadLossFacts, loadLoss),
+  method(zLossFacts, zLoss),
+  method(sequenceLossFacts, sequenceLoss),
+  method(deviceLossFacts, deviceLoss),
+  method(globalBatchLossFacts, globalBatchLoss),
+  method(bufferedGlobalBatchLossFacts, bufferedGlobalBatchLoss),
+  method(huggingFaceAuxLossFacts, huggingFaceAuxLoss),
+  method(entropyLossFacts, entropyLoss),
+];
+
+/**
+ * The facts of all balancing methods, controllers included, for documentation and validation.
+ * @example balancingMethods.map(({ id, title }) => `${id}: ${title}`);
+ */
+export const balancingMethods: readonly MethodFacts[] = [...methods.map(({ facts }) => facts), lossFreeBiasFacts];
+
+/**
+ * A balancing loss by the id in its facts.
+ * @throws UnknownNameError listing the known names.
+ * @example const term = lossByName("switchLoss").create({ coefficient: 0.01, fNorm: "tokens" });
+ */
+export function lossByName(name: string): LossMethod {
+  const found = methods.find(({ facts }) => facts.id === name);
+  if (!found) throw new UnknownNameError({ in: "lossByName", name, known: methods.map(({ facts }) => facts.id) });
+  return found;
+}
+
+function method<O extends LossOptions>(facts: MethodFacts, factory: (options: O) => BalancingTerm): LossMethod {
+  const create = (settings: LossSettings = {}): BalancingTerm => {
+    const unknown = Object.keys(settings).find((name) => !Object.hasOwn(facts.parameters, name));
+    if (unknown !== undefined) throw new ConfigError(`lossByName("${facts.id}"): ${unknown} is not one of its settings, which are ${Object.keys(facts.parameters).join(", ")}.`);
+    return factory(settings as O);
+  };
+  return { facts, create };
+}
