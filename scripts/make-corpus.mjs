@@ -7,7 +7,8 @@
  * - OUT: where `<domain>.txt.gz` are written, e.g. apps/quickstart/corpus (its README.md holds provenance and licences).
  *
  * Cleaning: UTF-8, `\n`, no control characters, no spaces at line ends, at most one empty line in a row. Documents (chapters,
- * speeches, source files, pages) are separated by a form feed, U+000C. The output is the same byte for byte on every run.
+ * speeches, source files, pages) are separated by a form feed, U+000C. The texts are the same on every run (the gzip bytes
+ * also depend on the zlib of the Node that runs it).
  */
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
