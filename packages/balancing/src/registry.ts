@@ -17,7 +17,7 @@ import { zLoss, zLossFacts } from "./z-loss.js";
  */
 export interface LossMethod {
   readonly facts: MethodFacts;
-  /** @throws ConfigError if a setting is not among the parameters of the facts. */
+  /** @throws ConfigError if a setting is not among the parameters of the facts, or one without a default is missing. */
   create(settings?: LossSettings): BalancingTerm;
 }
 
@@ -59,9 +59,15 @@ export function lossByName(name: string): LossMethod {
 
 function method<O extends LossOptions>(facts: MethodFacts, factory: (options: O) => BalancingTerm): LossMethod {
   const create = (settings: LossSettings = {}): BalancingTerm => {
-    const unknown = Object.keys(settings).find((name) => !Object.hasOwn(facts.parameters, name));
-    if (unknown !== undefined) throw new ConfigError(`lossByName("${facts.id}"): ${unknown} is not one of its settings, which are ${Object.keys(facts.parameters).join(", ")}.`);
+    checkSettings(facts, settings);
     return factory(settings as O);
   };
   return { facts, create };
+}
+
+function checkSettings({ id, parameters }: MethodFacts, settings: LossSettings): void {
+  const unknown = Object.keys(settings).find((name) => !Object.hasOwn(parameters, name));
+  if (unknown !== undefined) throw new ConfigError(`lossByName("${id}"): ${unknown} is not one of its settings, which are ${Object.keys(parameters).join(", ")}.`);
+  const missing = Object.keys(parameters).find((name) => parameters[name]!.default === "none" && settings[name] === undefined);
+  if (missing !== undefined) throw new ConfigError(`lossByName("${id}"): ${missing} must be given (${parameters[missing]!.range}); got nothing.`);
 }

@@ -60,7 +60,8 @@ function membership(entry: LayerRouting, numSequences: number | undefined): Tens
   const { sequenceIds } = entry.context;
   if (!sequenceIds) throw new ConfigError(`sequenceLoss: context.sequenceIds must be given; layer ${entry.layer} has none.`);
   const ids_T = stopGradient(sequenceIds);
-  const members_TG = tf.cast(tf.oneHot(ids_T, numSequences ?? readNumSequences(ids_T)), "float32");
+  const sequences_G = tf.range(0, numSequences ?? readNumSequences(ids_T), 1, "int32");
+  const members_TG = tf.cast(tf.equal(tf.expandDims(ids_T, 1), sequences_G), "float32");
   return tf.mul(members_TG, tf.expandDims(tokenWeights(entry), 1)) as Tensor2D;
 }
 
