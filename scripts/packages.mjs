@@ -1,8 +1,9 @@
 import { readdirSync, readFileSync, existsSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 
 /** Root of the repository. */
-export const root = new URL("..", import.meta.url).pathname;
+export const root = fileURLToPath(new URL("..", import.meta.url));
 
 /** All workspaces of a folder with their package.json. */
 export function workspaces(folder) {
@@ -12,10 +13,10 @@ export function workspaces(folder) {
     .map((name) => ({ name, dir: join(base, name), manifest: JSON.parse(readFileSync(join(base, name, "package.json"), "utf8")) }));
 }
 
-/** All files below a folder that `keep` accepts. */
+/** All files below a folder that `keep` accepts, without those of installed packages in it. */
 export function files(dir, keep) {
   return readdirSync(dir, { withFileTypes: true, recursive: true })
-    .filter((entry) => entry.isFile() && !entry.parentPath.includes("node_modules"))
+    .filter((entry) => entry.isFile() && !entry.parentPath.slice(dir.length).includes("node_modules"))
     .map((entry) => join(entry.parentPath, entry.name))
     .filter(keep);
 }
