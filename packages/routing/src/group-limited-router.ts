@@ -16,7 +16,7 @@ export const groupLimitedFacts: MethodFacts = {
   parameters: {
     topK: { default: 2, range: "1 to topKGroups * E / numGroups", meaning: "Experts per token." },
     numGroups: { default: 1, range: "divisor of E", meaning: "Groups of neighbouring experts." },
-    topKGroups: { default: 1, range: "1 to numGroups", meaning: "Groups a token may use. Left out: all." },
+    topKGroups: { default: "numGroups", range: "1 to numGroups", meaning: "Groups a token may use." },
     routedScalingFactor: { default: 1, range: "above 0", meaning: "Factor of the gates; 16 in DeepSeek-V2, 1 in V2-Lite." },
   },
 };

@@ -1,6 +1,16 @@
 import * as tf from "@tensorflow/tfjs";
 import type { Tensor2D } from "@tensorflow/tfjs";
-import { ConfigError, randomUniform, tidy, type RouteContext, type Router, type Routing } from "@moekit/core";
+import { ConfigError, randomUniform, tidy, type MethodFacts, type RouteContext, type Router, type Routing } from "@moekit/core";
+
+/** The facts of {@link JitteredRouter}. */
+export const inputJitterFacts: MethodFacts = {
+  id: "inputJitter",
+  title: "Input jitter",
+  source: "Fedus et al. 2021 (Switch Transformer), arXiv:2101.03961, section 2.4",
+  summary: "In training, the input of any router is multiplied by random numbers near 1, so that close decisions are tried both ways. The experts' input stays as it is.",
+  formula: "logits = (x * u) W^T, u uniform in [1 - eps, 1 + eps)",
+  parameters: { eps: { default: 0.01, range: "above 0, below 1", meaning: "Half the width of the interval around 1." } },
+};
 
 /**
  * Multiplies the input of another router by random numbers near 1 while training; the experts' input stays as it is.

@@ -14,7 +14,7 @@ export const noisyTopKFacts: MethodFacts = {
   formula: "H = x W^T + n * std, n ~ N(0, 1), std = softplus(x V^T) + 0.01; ids = top-k of H; gates = softmax of H over ids",
   parameters: {
     topK: { default: 2, range: "1 to E", meaning: "Experts per token." },
-    noiseStd: { default: 1, range: "above 0", meaning: "Fixed standard deviation of the noise; V-MoE takes 1 / E. Left out: learned for each token and expert." },
+    noiseStd: { default: "learned", range: "above 0", meaning: "Fixed standard deviation of the noise (V-MoE takes 1 / E), or learned for each token and expert." },
     minNoiseStd: { default: 0.01, range: "above 0", meaning: "Added to the learned standard deviation, so that the load loss stays finite." },
   },
 };

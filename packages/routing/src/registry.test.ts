@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { isMoekitError, type Router } from "@moekit/core";
 import { beforeEach, describe, expect, it } from "vitest";
-import { routerByName, routingMethods } from "./index.js";
+import { routerByName, routerNames, routingMethods } from "./index.js";
 import { useBackend } from "./testing/routers.js";
 
 const gate = { dim: 4, numExperts: 8, seed: 1 };
@@ -16,16 +16,29 @@ describe("routerByName", () => {
   beforeEach(() => useBackend("cpu"));
 
   it("makes every method's router from the gate's options alone", () => {
-    expect(routingMethods.map(({ id }) => id)).toEqual(["topK", "sigmoid", "groupLimited", "noisyTopK", "expertChoice", "topP"]);
-    for (const { id } of routingMethods) expect(routerByName(id).create(gate).numExperts).toBe(8);
+    expect(routerNames).toEqual(["topK", "sigmoid", "groupLimited", "noisyTopK", "expertChoice", "topP"]);
+    for (const name of routerNames) expect(routerByName(name).create(gate).numExperts).toBe(8);
+  });
+
+  it("has complete facts of them, and of what wraps them", () => {
+    expect(routingMethods.map(({ id }) => id)).toEqual([...routerNames, "inputJitter"]);
+    for (const { id, parameters, ...texts } of routingMethods) {
+      for (const [field, text] of Object.entries(texts)) expect(text.length, `${id}: ${field}`).toBeGreaterThan(8);
+      for (const [name, { range, meaning }] of Object.entries(parameters)) expect([range.length > 3, meaning.endsWith(".")], `${id}: ${name}`).toEqual([true, true]);
+    }
   });
 
   it("states the defaults that the routers have", () => {
-    for (const { id, parameters } of routingMethods) {
-      const fields = defaultsOf(routerByName(id).create(gate));
-      // `noiseStd` is learned and `topKGroups` all groups where left out; the facts say so in words.
-      for (const [name, fact] of Object.entries(parameters)) if (name !== "noiseStd") expect([id, name, fields[name]]).toEqual([id, name, fact.default]);
+    for (const name of routerNames) {
+      const { facts, create } = routerByName(name);
+      const fields = defaultsOf(create({ ...gate, ...("numGroups" in facts.parameters && { numGroups: 4 }) }));
+      const inWords: Record<string, unknown> = { E: 8, numGroups: 4, learned: undefined };
+      for (const [setting, fact] of Object.entries(facts.parameters)) {
+        const want = setting === "numGroups" ? 4 : typeof fact.default === "string" ? inWords[fact.default] : fact.default;
+        expect([name, setting, fields[setting]]).toEqual([name, setting, want]);
+      }
     }
+    expect(routerByName("sigmoid").facts.parameters.numGroups!.default).toBe(1);
   });
 
   it("passes settings on", () => {
@@ -38,6 +51,8 @@ describe("routerByName", () => {
     expect(() => routerByName("toString")).toThrow("unknown name");
     expect(() => routerByName("topK").create({ ...gate, renormalize: true })).toThrow('routerByName("topK"): renormalize is not one of its settings, which are topK, renormalise and those of the gate.');
     expect(() => routerByName("topK").create({ ...gate, toString: 1 })).toThrow("toString is not one of its settings");
+    expect(() => routerByName("topP").create({ ...gate, maxExperts: "2" })).toThrow("maxExperts must be a whole number from 1 to 8; got 2");
+    expect(() => routerByName("topK").create({ ...gate, topK: NaN })).toThrow("topK must be a whole number from 1 to 8; got NaN");
     expect(() => routerByName("topK").create({ ...gate, renormalise: "yes" })).toThrow('renormalise must be a boolean (true or false); got "yes"');
     try {
       routerByName("topK").create({ ...gate, topK: 9 });

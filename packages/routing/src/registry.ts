@@ -2,6 +2,7 @@ import { ConfigError, UnknownNameError, type MethodFacts, type Router } from "@m
 import { ExpertChoiceRouter, expertChoiceFacts } from "./expert-choice-router.js";
 import { GATE_OPTIONS, type GateOptions } from "./gate.js";
 import { GroupLimitedRouter, groupLimitedFacts } from "./group-limited-router.js";
+import { inputJitterFacts } from "./jittered-router.js";
 import { NoisyTopKRouter, noisyTopKFacts } from "./noisy-top-k-router.js";
 import { SigmoidRouter, sigmoidFacts } from "./sigmoid-router.js";
 import { TopKRouter, topKFacts } from "./top-k-router.js";
@@ -36,10 +37,16 @@ const methods = [
 ];
 
 /**
- * The facts of all routing methods, for documentation and validation.
+ * The facts of all routing methods, for documentation: the routers and what wraps them.
  * @example routingMethods.map(({ id, title }) => `${id}: ${title}`);
  */
-export const routingMethods: readonly MethodFacts[] = methods.map(({ facts }) => facts);
+export const routingMethods: readonly MethodFacts[] = [...methods.map(({ facts }) => facts), inputJitterFacts];
+
+/**
+ * The names that {@link routerByName} knows.
+ * @example routerNames.includes("topK"); // true
+ */
+export const routerNames: readonly string[] = methods.map(({ facts }) => facts.id);
 
 /**
  * A routing method by the id in its facts.
@@ -48,7 +55,7 @@ export const routingMethods: readonly MethodFacts[] = methods.map(({ facts }) =>
  */
 export function routerByName(name: string): RoutingMethod {
   const found = methods.find(({ facts }) => facts.id === name);
-  if (!found) throw new UnknownNameError({ in: "routerByName", name, known: routingMethods.map(({ id }) => id) });
+  if (!found) throw new UnknownNameError({ in: "routerByName", name, known: routerNames });
   return found;
 }
 
@@ -65,6 +72,7 @@ function checkSettings({ id, parameters }: MethodFacts, settings: RouterSettings
     if (GATE_OPTIONS.includes(name) || value === undefined) continue;
     const known = Object.hasOwn(parameters, name) ? parameters[name] : undefined;
     if (!known) throw new ConfigError(`routerByName("${id}"): ${name} is not one of its settings, which are ${Object.keys(parameters).join(", ")} and those of the gate.`);
-    if (typeof value !== typeof known.default) throw new ConfigError(`routerByName("${id}"): ${name} must be a ${typeof known.default} (${known.range}); got ${JSON.stringify(value)}.`);
+    // A default in words ("numGroups") is worked out by the router, which then checks the value too.
+    if (typeof known.default !== "string" && typeof value !== typeof known.default) throw new ConfigError(`routerByName("${id}"): ${name} must be a ${typeof known.default} (${known.range}); got ${JSON.stringify(value)}.`);
   }
 }

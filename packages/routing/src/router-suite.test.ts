@@ -1,9 +1,9 @@
 /** Promises that every router keeps. */
 import * as tf from "@tensorflow/tfjs";
 import { parameters, tidy, type RouteContext, type Router, type Routing } from "@moekit/core";
-import { beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { ExpertChoiceRouter, GroupLimitedRouter, JitteredRouter, NoisyTopKRouter, SigmoidRouter, TopKRouter, TopPRouter } from "./index.js";
-import { allClose, BACKENDS, useBackend } from "./testing/routers.js";
+import { allClose, BACKENDS, REMOTE, useBackend } from "./testing/routers.js";
 
 const gate = { dim: 5, numExperts: 8, seed: 3, std: 1 };
 const routers: Record<string, () => Router> = {
@@ -93,13 +93,48 @@ describe.each(BACKENDS)("on %s", (backend) => {
       expect(tf.memory().numTensors).toBe(before);
     });
 
+    it("lets a number that is not one show: no token with NaN loses its slots in silence, nor do other tokens mind", () => {
+      const router = create();
+      const spoilt = tf.tensor2d(input().arraySync().map((row, t) => (t === 2 ? row.with(1, NaN) : row)));
+      const routing = router.route(spoilt);
+      expect([...tf.slice(routing.probs, [2, 0], [1, 8]).dataSync()].some(Number.isNaN)).toBe(true);
+      if (routing.kind !== "token-choice") return;
+      expect(routing.gates.arraySync()[2]!.some(Number.isNaN)).toBe(true);
+      for (const id of routing.expertIds.dataSync()) expect(id >= -1 && id < 8).toBe(true);
+      const [got, want] = [dense(routing), dense(router.route(input()))];
+      for (const t of [0, 1, 3, 4, 5]) allClose(got.slice(t * 8, t * 8 + 8), want.slice(t * 8, t * 8 + 8));
+    });
+
     it("takes an empty batch", () => {
       const { gates, logits } = create().route(tf.zeros([0, 5]), TRAINING);
       expect([gates.size, logits.shape]).toEqual([0, [0, 8]]);
     });
 
+    it("takes a batch of one token", () => {
+      const { gates, kind } = create().route(tf.ones([1, 5]), TRAINING);
+      expect(gates.shape[kind === "expert-choice" ? 1 : 0]).toBe(1);
+    });
+
     it("names the router, what it wants and what it got when the input has another width", () => {
       expect(() => tidy(() => create().route(tf.zeros([2, 4])))).toThrow(/Router: x must be float32 \[T, D\] = \[any, 5\]; got float32 \[2, 4\]/);
     });
+  });
+});
+
+describe("on a machine that cannot read synchronously", () => {
+  beforeEach(() => useBackend(REMOTE));
+  afterEach(() => vi.restoreAllMocks());
+
+  it.each(Object.entries(routers))("%s reads nothing back, forward or backward, masked or not", (_, create) => {
+    const router = create();
+    const trainable = Object.values(parameters(router)).filter((variable) => variable.trainable);
+    const reads = [vi.spyOn(tf.engine(), "readSync"), vi.spyOn(tf.engine(), "read")];
+    const slopes = [undefined, tf.tensor1d([1, 1, 0, 1, 1, 0])].map((valid) => {
+      const context = { ...TRAINING, valid, overrides: { scoreBias: tf.ones([8]) } };
+      return tf.variableGrads(() => tf.sum(tf.square(router.route(input(), context).gates)), trainable).grads[trainable[0]!.name]!;
+    });
+    expect(reads.map((read) => read.mock.calls.length)).toEqual([0, 0]);
+    for (const slope of slopes) expect(slope.dataSync().some((value) => value !== 0)).toBe(true);
+    expect(reads[0]!.mock.calls.length).toBe(2); // the spy does see reads
   });
 });

@@ -16,7 +16,7 @@ export const sigmoidFacts: MethodFacts = {
   parameters: {
     topK: { default: 2, range: "1 to topKGroups * E / numGroups", meaning: "Experts per token." },
     numGroups: { default: 1, range: "divisor of E", meaning: "Groups of neighbouring experts." },
-    topKGroups: { default: 1, range: "1 to numGroups", meaning: "Groups a token may use. Left out: all." },
+    topKGroups: { default: "numGroups", range: "1 to numGroups", meaning: "Groups a token may use." },
     normalise: { default: true, range: "true or false", meaning: "Divide the gates by their sum." },
     routedScalingFactor: { default: 1, range: "above 0", meaning: "Factor of the gates; 2.5 in DeepSeek-V3." },
   },

@@ -15,7 +15,7 @@ export const topPFacts: MethodFacts = {
   parameters: {
     topP: { default: 0.4, range: "above 0, up to 1", meaning: "Probability that the chosen experts must reach together." },
     minExperts: { default: 1, range: "1 to maxExperts", meaning: "Fewest experts per token." },
-    maxExperts: { default: 8, range: "1 to E", meaning: "Most experts per token; bounds memory. Left out: E." },
+    maxExperts: { default: "E", range: "1 to E", meaning: "Most experts per token; bounds memory." },
   },
 };
 

@@ -6,7 +6,7 @@ import { checkOverride, checkWhole } from "./check.js";
 
 /** Score of an expert that must not be chosen. Finite, because WGSL knows no infinity; -Infinity excludes too. */
 export const EXCLUDED = -1e30;
-/** No score this small is ever chosen. */
+/** No score this small is ever chosen. A score that is not a number is: what went wrong must not vanish in an empty slot. */
 const LOWEST = -1e29;
 
 /** What a token-choice router decided, before its gates are scaled. */
@@ -51,7 +51,7 @@ export function best(scores: Tensor2D, selection: Tensor2D | undefined, k: numbe
     return { expertIds: ids, scores: values };
   }
   const { values, ids } = topK(stopGradient(selection), k);
-  const expertIds = tf.where(tf.greater(values, LOWEST), ids, tf.fill(ids.shape, -1, "int32")) as Tensor2D;
+  const expertIds = tf.where(tf.lessEqual(values, LOWEST), tf.fill(ids.shape, -1, "int32"), ids) as Tensor2D;
   return { expertIds, scores: scoresAt(scores, expertIds) };
 }
 
