@@ -4,6 +4,13 @@ import { dispatchCases } from "./dispatch/dispatch.cases.js";
 import { expertMlpCases } from "./expert-mlp/expert-mlp.cases.js";
 import { gatherRowsCases } from "./gather-rows/gather-rows.cases.js";
 import { groupedMatmulCases } from "./grouped-matmul/grouped-matmul.cases.js";
+import { adamwStepCases } from "./adamw-step/adamw-step.cases.js";
+import { attentionCases } from "./attention/attention.cases.js";
+import { crossEntropyCases } from "./cross-entropy/cross-entropy.cases.js";
+import { linearCases } from "./linear/linear.cases.js";
+import { rmsNormCases } from "./rms-norm/rms-norm.cases.js";
+import { rotaryCases } from "./rotary/rotary.cases.js";
+import { swigluCases } from "./swiglu/swiglu.cases.js";
 import type { OpCase } from "./op-case.js";
 import { segmentedLoraCases } from "./segmented-lora/segmented-lora.cases.js";
 import { sortByExpertCases } from "./sort-by-expert/sort-by-expert.cases.js";
@@ -18,4 +25,11 @@ export const allCases: readonly OpCase[] = [
   ...groupedMatmulCases,
   ...expertMlpCases,
   ...segmentedLoraCases,
+  ...adamwStepCases,
+  ...attentionCases,
+  ...crossEntropyCases,
+  ...linearCases,
+  ...rmsNormCases,
+  ...rotaryCases,
+  ...swigluCases,
 ];
