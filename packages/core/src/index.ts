@@ -2,6 +2,7 @@ export * from "./errors.js";
 export * from "./define-op.js";
 export * from "./experts/index.js";
 export * from "./layer/index.js";
+export * from "./packed/index.js";
 export * from "./parameters.js";
 export { constantVariable, randomNormal, randomTruncatedNormal, randomUniform, weightVariable } from "./random.js";
 export type { RandomKey, RankOf, WeightInit } from "./random.js";

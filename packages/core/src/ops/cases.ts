@@ -8,6 +8,7 @@ import { adamwStepCases } from "./adamw-step/adamw-step.cases.js";
 import { attentionCases } from "./attention/attention.cases.js";
 import { crossEntropyCases } from "./cross-entropy/cross-entropy.cases.js";
 import { linearCases } from "./linear/linear.cases.js";
+import { packedMatmulCases } from "./packed-matmul/packed-matmul.cases.js";
 import { rmsNormCases } from "./rms-norm/rms-norm.cases.js";
 import { rotaryCases } from "./rotary/rotary.cases.js";
 import { swigluCases } from "./swiglu/swiglu.cases.js";
@@ -29,6 +30,7 @@ export const allCases: readonly OpCase[] = [
   ...attentionCases,
   ...crossEntropyCases,
   ...linearCases,
+  ...packedMatmulCases,
   ...rmsNormCases,
   ...rotaryCases,
   ...swigluCases,

@@ -11,6 +11,7 @@ export * from "./grouped-matmul/grouped-matmul.js";
 export * from "./host.js";
 export * from "./linear/linear.js";
 export * from "./matmul.js";
+export * from "./packed-matmul/packed-matmul.js";
 export * from "./rms-norm/rms-norm.js";
 export * from "./rotary/rotary.js";
 export * from "./segmented-lora/segmented-lora.js";

@@ -1,5 +1,4 @@
-import { CheckpointError } from "@moekit/core";
-import { fromF16, toBf16, toF16 } from "./half.js";
+import { CheckpointError, fromF16, toBf16, toF16 } from "@moekit/core";
 
 /**
  * Element types of safetensors files that can be read. Floats arrive as float32, integers and booleans as int32.

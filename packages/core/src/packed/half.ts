@@ -1,12 +1,12 @@
 /** Conversions between the bits of float32 (as uint32) and of the 16-bit formats; to 16 bits they round to nearest even. */
 
-/** bfloat16 is the upper half of a float32. NaN stays NaN. */
+/** Bits of the bfloat16 nearest to a float32, whose upper half it is. NaN stays NaN. @example toBf16(0x3f800000); // 0x3f80, one */
 export function toBf16(bits: number): number {
   if ((bits & 0x7fffffff) > 0x7f800000) return (bits >>> 16) | 0x40;
   return (bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16;
 }
 
-/** IEEE half precision; magnitudes from 65520 on become infinite. */
+/** Bits of the IEEE half nearest to a float32; magnitudes from 65520 on become infinite. @example toF16(0x3f800000); // 0x3c00, one */
 export function toF16(bits: number): number {
   const sign = (bits >>> 16) & 0x8000;
   const magnitude = bits & 0x7fffffff;
@@ -17,7 +17,7 @@ export function toF16(bits: number): number {
   return sign | ((rebased + 0xfff + ((rebased >>> 13) & 1)) >>> 13);
 }
 
-/** Bits of the float32 that equals a half. */
+/** Bits of the float32 that equals a half. @example fromF16(0x3c00); // 0x3f800000, one */
 export function fromF16(half: number): number {
   const sign = (half & 0x8000) << 16;
   const exponent = (half >>> 10) & 31;

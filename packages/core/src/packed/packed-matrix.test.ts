@@ -1,0 +1,56 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { bf16, f16, packMatrix, type PackedFormat, q4_0, q8_0, unpackRows } from "./index.js";
+
+/** Input of the golden bytes: x_i = ((37 i) mod 101 - 50) / 32. */
+const golden = Float32Array.from({ length: 32 }, (_, i) => (((37 * i) % 101) - 50) / 32);
+const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
+
+describe("packed formats", () => {
+  // Written by the reference quantisers of ggml.
+  it.each([
+    [q8_0, "4d2281df3d9af856b41270cd2b89e745a2005ebb1977d53390ee4caa0866c3217fdc"],
+    [q4_0, "4032e046acf258bd1379df358be046acf268"],
+  ] as const)("%o has the bytes of ggml", (format, bytes) => {
+    expect(hex(packMatrix(golden, [1, 32], format).bytes)).toBe(bytes);
+  });
+
+  it("decode what ggml decodes", () => {
+    const firstOf = (format: PackedFormat) => [...unpackRows(packMatrix(golden, [1, 32], format)).subarray(0, 4)];
+    [-1.5628891, -0.40610504, 0.75067902, -1.2552338].forEach((want, i) => expect(firstOf(q8_0)[i]).toBeCloseTo(want, 7));
+  });
+
+  it("bf16 rounds ties to even", () => {
+    const bits = hex(packMatrix(new Float32Array([1, Math.PI, 1.00390625, 1.01171875, -0.1]), [1, 5], bf16).bytes);
+    expect(bits).toBe("803f" + "4940" + "803f" + "823f" + "cdbd");
+  });
+
+  it.each([[bf16, 1, 2 ** -8], [f16, 1, 2 ** -11], [q8_0, 32, 0.5 / 127 + 2 ** -11], [q4_0, 32, 1 / 8 + 2 ** -11]] as const)("$name keeps values to its precision", (format, blocks, precision) => {
+    const value = fc.float({ min: Math.fround(-100), max: 100, noNaN: true }).filter((x) => x === 0 || Math.abs(x) > 1e-3);
+    fc.assert(
+      fc.property(fc.array(value, { minLength: blocks * 2, maxLength: blocks * 2 }), (values) => {
+        const back = unpackRows(packMatrix(Float32Array.from(values), [2, blocks], format));
+        values.forEach((x, i) => {
+          const row = values.slice(Math.floor(i / blocks) * blocks, (Math.floor(i / blocks) + 1) * blocks);
+          expect(Math.abs(back[i]! - x)).toBeLessThanOrEqual(precision * Math.max(...row.map(Math.abs)) * (1 + 1e-6));
+        });
+      }),
+      { numRuns: 200, seed: 1 },
+    );
+  });
+
+  it("rows are unpacked on their own", () => {
+    const packed = packMatrix(Float32Array.from({ length: 6 }, (_, i) => i), [3, 2], bf16);
+    expect([...unpackRows(packed, 1, 2)]).toEqual([2, 3, 4, 5]);
+    expect(unpackRows(packed, 3, 0).length).toBe(0);
+  });
+
+  it("refuse what does not fit, by name", () => {
+    expect(() => packMatrix(new Float32Array(33), [1, 33], q8_0)).toThrow("rows of q8_0 are a multiple of 32 long; got 33");
+    expect(() => packMatrix(new Float32Array(3), [2, 2], bf16)).toThrow("packMatrix: [2, 2] needs 4 values; got 3.");
+    expect(() => packMatrix(new Float32Array([0, NaN]), [1, 2], bf16)).toThrow("value 1 is NaN");
+    expect(() => packMatrix(new Float32Array([1e6]), [1, 1], f16)).toThrow("does not fit a half");
+    expect(() => unpackRows({ format: bf16, shape: [2, 2], bytes: new Uint8Array(7) })).toThrow("has 8 bytes; got 7");
+    expect(() => unpackRows(packMatrix(golden, [1, 32], q8_0), 1, 1)).toThrow("rows 1 to 2 are not within the 1 rows");
+  });
+});
