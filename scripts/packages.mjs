@@ -13,6 +13,9 @@ export function workspaces(folder) {
     .map((name) => ({ name, dir: join(base, name), manifest: JSON.parse(readFileSync(join(base, name, "package.json"), "utf8")) }));
 }
 
+/** The published packages with sources: neither private ones nor those that only carry a compiled binary. */
+export const libraries = () => workspaces("packages").filter(({ manifest }) => !manifest.private && manifest.exports);
+
 /** All files below a folder that `keep` accepts, without those of installed packages in it. */
 export function files(dir, keep) {
   return readdirSync(dir, { withFileTypes: true, recursive: true })

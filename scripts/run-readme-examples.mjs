@@ -3,17 +3,17 @@
  * Types are stripped by TypeScript itself; the example runs in a scratch folder inside the repository, so that names resolve.
  */
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import ts from "typescript";
-import { root, workspaces } from "./packages.mjs";
+import { libraries, root } from "./packages.mjs";
 
 const scratch = `${root}node_modules/.readme-examples`;
 rmSync(scratch, { recursive: true, force: true });
 mkdirSync(scratch, { recursive: true });
 let failed = 0;
-for (const { name, dir, manifest } of workspaces("packages")) {
-  if (manifest.private) continue;
-  const example = /```ts\n([\s\S]*?)```/.exec(readFileSync(`${dir}/README.md`, "utf8"))?.[1];
+for (const { name, dir } of libraries()) {
+  const readme = `${dir}/README.md`;
+  const example = existsSync(readme) && /```ts\n([\s\S]*?)```/.exec(readFileSync(readme, "utf8"))?.[1];
   if (!example) fail(name, "its README has no ```ts example");
   else run(name, example);
 }
