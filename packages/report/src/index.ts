@@ -1,1 +1,15 @@
-export {};
+export { colourBar } from "./charts/colour-bar.js";
+export { colouredText } from "./charts/coloured-text.js";
+export { dotPlot, type DotPlotOptions, type DotSeries } from "./charts/dot-plot.js";
+export { flowDiagram, type Flow, type FlowDiagramOptions } from "./charts/flow-diagram.js";
+export { heatMap, type HeatMapOptions } from "./charts/heat-map.js";
+export { lineChart, type Line, type LineChartOptions, type Point } from "./charts/line-chart.js";
+export { loadBars, type LoadBarsOptions } from "./charts/load-bars.js";
+export { smooth } from "./curves.js";
+export { ratioScale, shareScale, type ColourScale } from "./draw/colour-scale.js";
+export type { Paint } from "./draw/palette.js";
+export { renderTrainingReport } from "./render-training-report.js";
+export { routedTokens, type RoutedToken } from "./routed-tokens.js";
+export { routingSummary, type LayerSummary, type RoutingSummary, type SummaryNames, type TopToken } from "./routing-summary.js";
+export { standalone } from "./standalone.js";
+export type { ReportBaseline, ReportEvaluation, ReportFact, ReportLoss, ReportMachine, ReportModel, ReportSample, ReportSaturation, ReportStep, ReportText, TrainingReport } from "./training-report.js";

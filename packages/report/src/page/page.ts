@@ -1,0 +1,58 @@
+import { element, escapeText } from "../draw/markup.js";
+import { SCRIPT } from "./script.js";
+import { pageStyle } from "./style.js";
+
+/** A part of the page with its heading. */
+export interface Section {
+  readonly id: string;
+  readonly title: string;
+  /** What it is about, one or two sentences. */
+  readonly text: string;
+  /** Figures and tables, markup. */
+  readonly body: readonly string[];
+}
+
+/** A whole page without any outside part. `head` is markup. */
+export function page(title: string, head: string, sections: readonly Section[]): string {
+  const links = sections.map(({ id, title: name }) => element("a", { href: `#${id}` }, escapeText(name)));
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="generator" content="@moekit/report">
+<title>${escapeText(title)}</title>
+<style>${pageStyle()}</style>
+</head>
+<body>
+<header>${head}<nav aria-label="Sections">${links.join("")}</nav></header>
+<main>
+${sections.map(sectionMarkup).join("\n")}
+</main>
+<script>${SCRIPT}</script>
+</body>
+</html>
+`;
+}
+
+function sectionMarkup({ id, title, text, body }: Section): string {
+  return `<section id="${id}"><h2>${escapeText(title)}</h2><p class="about">${escapeText(text)}</p><div class="figures">\n${body.join("\n")}\n</div></section>`;
+}
+
+/** A figure: its picture or panels, and a caption of a name and what to see. `full` takes the whole width. */
+export function figure(name: string, see: string, body: string | readonly string[], { full = false } = {}): string {
+  const content = typeof body === "string" ? body : element("div", { class: "panels" }, body);
+  return element("figure", { class: full ? "full" : undefined }, [content, `<figcaption><b>${escapeText(name)}</b> ${escapeText(see)}</figcaption>`]);
+}
+
+/** A picture drawn for wide and for narrow columns; the style sheet shows the one that fits. */
+export function responsive(draw: (width: number) => string, wide = 560): string {
+  return `<div class="wide">${draw(wide)}</div><div class="narrow">${draw(350)}</div>`;
+}
+
+/** A table of texts; the first column names the rows. Cells may be markup made by `cells`. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[], caption: string): string {
+  const headers = head.map((name) => element("th", { scope: "col" }, escapeText(name)));
+  const body = rows.map(([name, ...cells]) => `<tr><th scope="row">${escapeText(name ?? "")}</th>${cells.map((cell) => `<td>${cell}</td>`).join("")}</tr>`);
+  return `<div class="scroll"><table><caption>${escapeText(caption)}</caption><thead><tr>${headers.join("")}</tr></thead><tbody>${body.join("")}</tbody></table></div>`;
+}

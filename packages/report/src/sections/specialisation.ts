@@ -1,0 +1,69 @@
+import { colourBar } from "../charts/colour-bar.js";
+import { dotPlot } from "../charts/dot-plot.js";
+import { heatMap } from "../charts/heat-map.js";
+import { mean, sum } from "../curves.js";
+import { shareScale, type ColourScale } from "../draw/colour-scale.js";
+import { element, escapeText } from "../draw/markup.js";
+import { percent, significant } from "../draw/numbers.js";
+import { figure, responsive, type Section } from "../page/page.js";
+import type { LayerSummary, RoutingSummary } from "../routing-summary.js";
+import type { TrainingReport } from "../training-report.js";
+import { layerName } from "./facts-of.js";
+
+/** What experts are for: domains and tokens; undefined without a routing summary. */
+export function specialisation(report: TrainingReport): Section | undefined {
+  const { routing } = report;
+  if (!routing) return undefined;
+  const domains = routing.domains.length > 0 && routing.layers.some((layer) => layer.informationBits !== undefined);
+  const tokens = routing.layers.some((layer) => layer.topTokens.length > 0);
+  if (!domains && !tokens) return undefined;
+  return {
+    id: "specialisation",
+    title: "Who does what",
+    text: "Nobody told the experts what to be good at. These pictures show whether they divided the text among themselves, by domain or by token.",
+    body: [...(domains ? [domainFigure(report, routing), informationFigure(report, routing)] : []), ...(tokens ? [tokenFigure(report, routing)] : [])],
+  };
+}
+
+function domainFigure(report: TrainingReport, { layers, domains, numExperts, numTokens }: RoutingSummary): string {
+  const chance = sum(layers[0]!.counts) / numTokens / numExperts;
+  const scale = shareScale(Math.min(1, Math.max(2 * chance, ...layers.flatMap((layer) => layer.specialisation.flat()))), chance);
+  const panels = layers.map((layer, l) => domainPanel(layerName(report, l), layer, domains, scale));
+  const see = `Of a domain's tokens, the percentage that use each expert. Without specialisation every cell would be ${percent(chance, 1)}; a row adds up to ${percent(chance * numExperts)}, because every token has ${significant(chance * numExperts)} experts.`;
+  return figure("Experts by domain", see, `<div class="panels">${panels.join("")}</div>${colourBar(scale, "share of the domain's tokens")}`, { full: true });
+}
+
+function domainPanel(title: string, { specialisation: matrix }: LayerSummary, domains: readonly string[], scale: ColourScale): string {
+  const columns = (matrix[0] ?? []).map((_, e) => String(e));
+  return heatMap(matrix, { title, rows: domains, columns, columnLabel: "expert", scale, rowHeight: 20, text: (share) => `${percent(share, 1)} of its tokens`, cellText: (share) => String(Math.round(share * 100)) });
+}
+
+function informationFigure(report: TrainingReport, { layers, domains }: RoutingSummary): string {
+  const value = (of: (layer: LayerSummary) => number | undefined) => layers.map((layer) => of(layer) ?? NaN);
+  const [real, shuffled] = [value((layer) => layer.informationBits), value((layer) => layer.shuffledBits)];
+  const series = [{ name: "domains as they are", values: real, emphasised: true }, { name: "domain labels shuffled", values: shuffled }];
+  const ratio = mean(real) / mean(shuffled);
+  const see = `What one choice of expert tells about a token's domain (mutual information, in bits; knowing the domain outright would take up to ${significant(Math.log2(domains.length))}). The same counts with shuffled labels show what chance alone gives${Number.isFinite(ratio) ? `; the experts tell ${significant(ratio, 2)} times as much` : ""}.`;
+  return figure("Specialisation against chance", see, responsive((width) => dotPlot(series, { title: "Information about the domain", rows: layers.map((_, l) => layerName(report, l)), xLabel: "bits per choice", fromZero: true, width })));
+}
+
+/** The layer whose routing depends most on the token, in sight; the others folded away. */
+function tokenFigure(report: TrainingReport, { layers }: RoutingSummary): string {
+  const explained = layers.map((layer) => layer.explainedByToken ?? NaN);
+  const order = layers.map((_, l) => l).sort((a, b) => explained[b]! - explained[a]!);
+  const tables = order.map((l) => wordTable(`${layerName(report, l)}: the token id explains ${percent(explained[l]!)} of the routing`, layers[l]!));
+  const more = tables.length > 1 ? `<details><summary>The other ${tables.length - 1} layers</summary>${tables.slice(1).join("<br/>")}</details>` : "";
+  const see = "The most frequent tokens of each expert (as best expert). The percentage, and the shade, say how many of the token's occurrences go there: a dark cell is a token that this expert owns. A dot stands for a space.";
+  return figure("Tokens of each expert", see, `${tables[0]!}${more}`, { full: true });
+}
+
+function wordTable(caption: string, { topTokens }: LayerSummary): string {
+  const scale = shareScale(1);
+  const rows = topTokens.map((tokens, e) => `<tr><th scope="row">${e}</th>${tokens.map((token) => `<td>${word(token, scale)}</td>`).join("")}</tr>`);
+  return `<div class="scroll"><table class="words"><caption>${escapeText(caption)}</caption><tbody>${rows.join("")}</tbody></table></div>`;
+}
+
+function word({ text, count, share }: { readonly text: string; readonly count: number; readonly share: number }, scale: ColourScale): string {
+  const visible = text.replace(/ /g, "·").replace(/\n/g, "↵").replace(/\t/g, "→");
+  return element("span", { class: `word w-${scale.paint(share).class}`, title: `${count} occurrences here, ${percent(share)} of all` }, `<code>${escapeText(visible)}</code><small>${percent(share)}</small>`);
+}
