@@ -1,17 +1,29 @@
 import * as tf from "@tensorflow/tfjs";
 
-/** Named tensors: the inputs of an op. Inputs that are undefined are left out when the op runs. */
+/**
+ * Named tensors: the inputs of an op. Inputs that are undefined are left out when the op runs.
+ * @example const inputs: TensorMap = { x: tf.scalar(3), bias: undefined };
+ */
 export type TensorMap = Record<string, tf.Tensor | undefined>;
-/** Plain values that steer an op and carry no gradient. */
+/**
+ * Plain values that steer an op and carry no gradient.
+ * @example const attrs: Attrs = { activation: "silu" };
+ */
 export type Attrs = Record<string, unknown>;
 
-/** What a gradient function gets: the inputs and all outputs of the forward pass. */
+/**
+ * What a gradient function gets: the inputs and all outputs of the forward pass.
+ * @example const squareGradient = ([dy]: readonly tf.Tensor[], { inputs: { x } }: Saved<{ x: tf.Tensor }>) => ({ x: () => tf.mul(dy!, tf.mul(x, 2)) });
+ */
 export interface Saved<I extends TensorMap> {
   readonly inputs: I;
   readonly outputs: readonly tf.Tensor[];
 }
 
-/** An op: its name, a reference in plain TensorFlow.js that runs on every backend, and a written-out gradient. */
+/**
+ * An op: its name, a reference in plain TensorFlow.js that runs on every backend, and a written-out gradient.
+ * @example const spec: OpSpec<{ x: tf.Tensor }, Attrs> = { name: "MySquare", reference: ({ x }) => tf.mul(x, x) };
+ */
 export interface OpSpec<I extends TensorMap, A extends Attrs> {
   /** Kernel name, e.g. `MoekitCombine`; backends register faster kernels under it. */
   readonly name: string;
@@ -25,10 +37,16 @@ export interface OpSpec<I extends TensorMap, A extends Attrs> {
   readonly gradient?: (dys: readonly tf.Tensor[], saved: Saved<I>, attrs: A) => Gradients<I>;
 }
 
-/** Gradient thunks by input name. */
+/**
+ * Gradient thunks by input name.
+ * @example const none: Gradients<{ ids: tf.Tensor }> = {}; // int32 inputs have no gradient
+ */
 export type Gradients<I extends TensorMap> = { [K in keyof I]?: () => tf.Tensor };
 
-/** A defined op: call {@link Op.run}; `spec` feeds tests, benchmarks and the generated op table. */
+/**
+ * A defined op: call {@link Op.run}; `spec` feeds tests, benchmarks and the generated op table.
+ * @example const square: Op<{ x: tf.Tensor }, Attrs> = defineOp({ name: "MySquare", reference: ({ x }) => tf.mul(x, x) });
+ */
 export interface Op<I extends TensorMap, A extends Attrs> {
   readonly spec: OpSpec<I, A>;
   /** Runs the kernel of the active backend, or the reference where it has none. Returns the op's outputs in order. */

@@ -6,7 +6,10 @@
  */
 const KIND = Symbol.for("moekit.error");
 
-/** The kinds of error that moekit throws. */
+/**
+ * The kinds of error that moekit throws.
+ * @example const kind: MoekitErrorKind = "shape";
+ */
 export type MoekitErrorKind = "shape" | "unsupported-op" | "unknown-name" | "config" | "checkpoint" | "data" | "non-finite";
 
 /**

@@ -1,7 +1,12 @@
 import * as tf from "@tensorflow/tfjs";
 import { CheckpointError } from "./errors.js";
 
-/** Parameters by dotted path, e.g. `layers.0.moe.experts.gate`. */
+/**
+ * Parameters by dotted path, e.g. `layers.0.moe.experts.gate`.
+ * @example
+ * const found: ParameterMap = parameters(layer);
+ * found["experts.up"]!.shape; // [E, F, D]
+ */
 export type ParameterMap = Record<string, tf.Variable>;
 
 /**

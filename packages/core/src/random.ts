@@ -3,6 +3,7 @@ import * as tf from "@tensorflow/tfjs";
 /**
  * Names one sequence of random numbers. Equal keys give equal numbers on every machine, and no call disturbs another:
  * there is no state to carry or to save.
+ * @example const key: RandomKey = { seed: 1, stream: "layers.0.up" };
  */
 export interface RandomKey {
   /** Any whole number; its lower 32 bits count. */
@@ -47,13 +48,19 @@ export function randomTruncatedNormal(size: number, key: RandomKey, std = 1, cut
   return Float32Array.from({ length: size }, (_, i) => draw(i));
 }
 
-/** How a weight starts: truncated normal with this key and standard deviation, cut at 3 standard deviations. */
+/**
+ * How a weight starts: truncated normal with this key and standard deviation, cut at 3 standard deviations.
+ * @example const init: WeightInit = { seed: 1, stream: "head", std: 0.01 };
+ */
 export interface WeightInit extends RandomKey {
   /** Default 0.02. */
   readonly std?: number;
 }
 
-/** The rank type of a shape, as far as the compiler knows its length. */
+/**
+ * The rank type of a shape, as far as the compiler knows its length.
+ * @example type Matrix = RankOf<[8, 4]>; // tf.Rank.R2
+ */
 export type RankOf<S extends readonly number[]> = S["length"] extends 1 ? tf.Rank.R1 : S["length"] extends 2 ? tf.Rank.R2 : S["length"] extends 3 ? tf.Rank.R3 : tf.Rank;
 
 /**

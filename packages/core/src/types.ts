@@ -5,7 +5,10 @@
  */
 import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D } from "@tensorflow/tfjs";
 
-/** What a router may know besides its input. All fields are optional; a router states which ones it reads. */
+/**
+ * What a router may know besides its input. All fields are optional; a router states which ones it reads.
+ * @example const context: RouteContext = { training: true, step: 10, seed: 1, layer: 0 };
+ */
 export interface RouteContext {
   /** True while training: noise, jitter and statistics are on only then. */
   readonly training?: boolean;
@@ -48,7 +51,10 @@ interface RoutingBase {
   readonly extra?: Readonly<Record<string, Tensor>>;
 }
 
-/** Tokens choose experts. */
+/**
+ * Tokens choose experts.
+ * @example const chosen = await (routing as TokenChoice).expertIds.array(); // [T, K]
+ */
 export interface TokenChoice extends RoutingBase {
   readonly kind: "token-choice";
   /** `[T, K]` int32, best first; -1 is an empty slot. */
@@ -61,7 +67,10 @@ export interface TokenChoice extends RoutingBase {
   readonly chosenIds?: Tensor2D;
 }
 
-/** Experts choose tokens. */
+/**
+ * Experts choose tokens.
+ * @example const chosen = await (routing as ExpertChoice).tokenIds.array(); // [E, C]
+ */
 export interface ExpertChoice extends RoutingBase {
   readonly kind: "expert-choice";
   /** `[E, C]` int32 token indices; -1 is an empty slot. */
@@ -70,24 +79,48 @@ export interface ExpertChoice extends RoutingBase {
   readonly gates: Tensor2D;
 }
 
-/** Every expert sees every token with a soft weight. */
+/**
+ * Every expert sees every token with a soft weight.
+ * @example const weights = (routing as DenseMix).gates; // [T, E]
+ */
 export interface DenseMix extends RoutingBase {
   readonly kind: "dense-mix";
   /** `[T, E]` multiplied as they are. */
   readonly gates: Tensor2D;
 }
 
-/** A router's whole decision, as data. */
+/**
+ * A router's whole decision, as data.
+ * @example const numSlots = (routing: Routing) => (routing.kind === "token-choice" ? routing.expertIds.size : routing.gates.size);
+ */
 export type Routing = TokenChoice | ExpertChoice | DenseMix;
 
-/** Makes the decision: a pure function of (input, parameters, context). */
+/**
+ * Makes the decision: a pure function of (input, parameters, context).
+ * @example
+ * const uniform: Router = {
+ *   numExperts: 2,
+ *   route: (x) => ({
+ *     kind: "dense-mix",
+ *     numExperts: 2,
+ *     logits: tf.zeros([x.shape[0], 2]),
+ *     probs: tf.fill([x.shape[0], 2], 0.5),
+ *     gates: tf.fill([x.shape[0], 2], 0.5),
+ *   }),
+ * };
+ */
 export interface Router {
   readonly numExperts: number;
   /** @param x - `[T, D]` float32 router input. */
   route(x: Tensor2D, context?: RouteContext): Routing;
 }
 
-/** Where the rows of a batch go: one sort serves all kernels of a layer. */
+/**
+ * Where the rows of a batch go: one sort serves all kernels of a layer.
+ * @example
+ * const plan: DispatchPlan = new LocalDispatcher().plan(routing);
+ * const rows = dispatch(x, plan); // sorted by expert
+ */
 export interface DispatchPlan {
   /** Number of physical experts E. */
   readonly numExperts: number;
@@ -112,26 +145,41 @@ export interface DispatchPlan {
   };
 }
 
-/** Multiplies: rows sorted by expert in, rows out. */
+/**
+ * Multiplies: rows sorted by expert in, rows out.
+ * @example const doubling: ExpertBank = { numExperts: 4, forward: (x) => tf.mul(x, 2) };
+ */
 export interface ExpertBank {
   readonly numExperts: number;
   /** @param x - `[N, D]` rows sorted by expert. @returns `[N, D]`; rows past `offsets[E]` are zero. */
   forward(x: Tensor2D, plan: DispatchPlan): Tensor2D;
 }
 
-/** Moves rows to the experts and back; a transport (expert parallelism) replaces it. */
+/**
+ * Moves rows to the experts and back; a transport (expert parallelism) replaces it.
+ * @example
+ * const dispatcher: Dispatcher = new LocalDispatcher();
+ * const plan = dispatcher.plan(routing);
+ * const y = dispatcher.combine(experts.forward(dispatcher.dispatch(x, plan), plan), plan);
+ */
 export interface Dispatcher {
   plan(routing: Routing): DispatchPlan;
   dispatch(x: Tensor2D, plan: DispatchPlan): Tensor2D;
   combine(y: Tensor2D, plan: DispatchPlan): Tensor2D;
 }
 
-/** A feed-forward block on tokens, e.g. a shared expert. */
+/**
+ * A feed-forward block on tokens, e.g. a shared expert.
+ * @example const shared: FeedForward = { forward: (x) => tf.relu(x) };
+ */
 export interface FeedForward {
   forward(x: Tensor2D): Tensor2D;
 }
 
-/** One MoE layer's decision in one forward pass. */
+/**
+ * One MoE layer's decision in one forward pass.
+ * @example const entry: LayerRouting = { layer: 0, routing: router.route(x), context: { training: true } };
+ */
 export interface LayerRouting {
   readonly layer: number;
   readonly routing: Routing;
@@ -140,10 +188,18 @@ export interface LayerRouting {
   readonly globalCounts?: Tensor1D;
 }
 
-/** What all routers of one forward pass decided, in layer order. */
+/**
+ * What all routers of one forward pass decided, in layer order.
+ * @example
+ * const trace: RoutingTrace = model.forward(ids).trace;
+ * trace.map(({ layer, routing }) => `${layer}: ${routing.kind}`);
+ */
 export type RoutingTrace = readonly LayerRouting[];
 
-/** One weighted loss value; the trainer adds `coefficient * value`. */
+/**
+ * One weighted loss value; the trainer adds `coefficient * value`.
+ * @example const weighted = (terms: LossTerm[]) => terms.map(({ value, coefficient }) => tf.mul(value, coefficient));
+ */
 export interface LossTerm {
   readonly name: string;
   /** The layer it belongs to; left out for terms across layers. */
@@ -152,24 +208,41 @@ export interface LossTerm {
   readonly coefficient: number;
 }
 
-/** What a balancing loss averages over. */
+/**
+ * What a balancing loss averages over.
+ * @example const scope: BalancingScope = "global-batch";
+ */
 export type BalancingScope = "sequence" | "micro-batch" | "global-batch";
 
-/** A balancing loss: a pure function of what the routers returned. */
+/**
+ * A balancing loss: a pure function of what the routers returned.
+ * @example
+ * const confident: BalancingTerm = {
+ *   id: "confident",
+ *   scope: "micro-batch",
+ *   loss: (trace) => trace.map(({ layer, routing }) => ({ name: "confident", layer, value: tf.neg(tf.mean(tf.max(routing.probs, 1))), coefficient: 0.01 })),
+ * };
+ */
 export interface BalancingTerm {
   readonly id: string;
   readonly scope: BalancingScope;
   loss(trace: RoutingTrace): LossTerm[];
 }
 
-/** Tokens per expert of one layer, summed exactly over one optimiser step. */
+/**
+ * Tokens per expert of one layer, summed exactly over one optimiser step.
+ * @example const step: LayerCounts[] = [{ layer: 0, counts: Float32Array.of(30, 34) }];
+ */
 export interface LayerCounts {
   readonly layer: number;
   /** `[E]`, whole numbers. */
   readonly counts: Float32Array;
 }
 
-/** Steers the load without a gradient, e.g. the loss-free bias. Its state is checkpointed. */
+/**
+ * Steers the load without a gradient, e.g. the loss-free bias. Its state is checkpointed.
+ * @example const watcher: LoadController = { id: "watcher", afterStep: (counts) => history.push(counts), state: () => ({}) };
+ */
 export interface LoadController {
   readonly id: string;
   /** Called once after each optimiser step with the counts of that step; never in evaluation. */
@@ -178,14 +251,20 @@ export interface LoadController {
   state(): Record<string, Tensor>;
 }
 
-/** One parameter of a method: its default, range and meaning, as data for docs and validation. */
+/**
+ * One parameter of a method: its default, range and meaning, as data for docs and validation.
+ * @example const topK: MethodParameter = { default: 2, range: "1 to E", meaning: "Experts per token." };
+ */
 export interface MethodParameter {
   readonly default: number | string | boolean;
   readonly range: string;
   readonly meaning: string;
 }
 
-/** The facts of a published method, from which the documentation pages are generated. */
+/**
+ * The facts of a published method, from which the documentation pages are generated.
+ * @example const title = (facts: MethodFacts) => `${facts.title} (${facts.source})`;
+ */
 export interface MethodFacts {
   readonly id: string;
   readonly title: string;
@@ -197,7 +276,10 @@ export interface MethodFacts {
   readonly parameters: Readonly<Record<string, MethodParameter>>;
 }
 
-/** What a language model's forward pass takes besides token ids. */
+/**
+ * What a language model's forward pass takes besides token ids.
+ * @example const options: ForwardOptions = { context: { training: true, step: 0, seed: 1 } };
+ */
 export interface ForwardOptions {
   /** Training flag, step, seed, domain ids and overrides; the model fills in `layer`, `positions` and `sequenceIds`. */
   readonly context?: RouteContext;
@@ -205,7 +287,10 @@ export interface ForwardOptions {
   readonly globalCounts?: readonly Tensor1D[];
 }
 
-/** A causal language model that shows its routing: what the trainer, the evaluators and the recorders need. */
+/**
+ * A causal language model that shows its routing: what the trainer, the evaluators and the recorders need.
+ * @example const logitsOf = (model: LanguageModel, ids: tf.Tensor2D) => model.forward(ids).logits; // [B, S, V]
+ */
 export interface LanguageModel {
   /** @param ids - `[B, S]` int32. @returns logits `[B, S, V]` float32 and one trace entry per MoE layer. */
   forward(ids: Tensor2D, options?: ForwardOptions): { logits: Tensor3D; trace: RoutingTrace };

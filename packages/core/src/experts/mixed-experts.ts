@@ -5,10 +5,16 @@ import { gatherRows } from "../ops/gather-rows/gather-rows.js";
 import { randomNormal, weightVariable } from "../random.js";
 import type { DispatchPlan, ExpertBank } from "../types.js";
 
-/** What an expert of {@link MixedExperts} does: a network, `a1 x + a2 v`, `x`, or 0. */
+/**
+ * What an expert of {@link MixedExperts} does: a network, `a1 x + a2 v`, `x`, or 0.
+ * @example experts.kinds.filter((kind: MixedExpertKind) => kind === "ffn").length; // the experts that cost something
+ */
 export type MixedExpertKind = "ffn" | "constant" | "copy" | "zero";
 
-/** Settings of {@link MixedExperts}. */
+/**
+ * Settings of {@link MixedExperts}.
+ * @example const options: MixedExpertsOptions = { ffn: new StackedExperts({ numExperts: 8, dim: 64, hidden: 128, seed: 1 }), dim: 64, zero: 1, seed: 1 };
+ */
 export interface MixedExpertsOptions {
   /** The feed-forward experts. */
   readonly ffn: ExpertBank;

@@ -4,7 +4,10 @@ import { weightVariable } from "../random.js";
 import type { FeedForward } from "../types.js";
 import { StackedExperts, type StackedExpertsOptions } from "./stacked-experts.js";
 
-/** Settings of {@link SharedExpert}. */
+/**
+ * Settings of {@link SharedExpert}.
+ * @example const options: SharedExpertOptions = { dim: 64, hidden: 128, gated: true, seed: 1 };
+ */
 export interface SharedExpertOptions extends Omit<StackedExpertsOptions, "numExperts"> {
   /** Multiplies the output by `sigmoid(x . w)`, as in Qwen2-MoE. Default false. */
   readonly gated?: boolean;

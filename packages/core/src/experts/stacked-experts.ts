@@ -5,7 +5,10 @@ import { expertMlp } from "../ops/expert-mlp/expert-mlp.js";
 import { constantVariable, weightVariable } from "../random.js";
 import type { DispatchPlan, ExpertBank } from "../types.js";
 
-/** Settings of {@link StackedExperts}. */
+/**
+ * Settings of {@link StackedExperts}.
+ * @example const options: StackedExpertsOptions = { numExperts: 8, dim: 64, hidden: 128, kind: "gelu", bias: true, seed: 1 };
+ */
 export interface StackedExpertsOptions {
   readonly numExperts: number;
   /** Model width D. */
@@ -25,7 +28,10 @@ export interface StackedExpertsOptions {
   readonly downStd?: number;
 }
 
-/** The form of a feed-forward expert. */
+/**
+ * The form of a feed-forward expert.
+ * @example const kind: ExpertKind = "swiglu";
+ */
 export type ExpertKind = "swiglu" | "gelu" | "relu";
 
 const ACTIVATIONS: Readonly<Record<ExpertKind, Activation>> = { swiglu: "silu", gelu: "gelu", relu: "relu" };

@@ -10,10 +10,14 @@ import type { TokenChoice } from "../types.js";
 /**
  * Who gets an expert's slots: `position`: the earliest tokens; `first-choice`: all first choices in token order, then all
  * second choices, and so on; `probs`: the tokens with the highest probability of that expert, ties to the earlier.
+ * @example const priority: CapacityPriority = "probs";
  */
 export type CapacityPriority = "position" | "first-choice" | "probs";
 
-/** What {@link capacity} takes. */
+/**
+ * What {@link capacity} takes.
+ * @example const options: CapacityOptions = { numTokens: 8, numExperts: 2, topK: 1, factor: 1.25 };
+ */
 export interface CapacityOptions {
   /** Tokens, padding included, because its number is known without reading data. */
   readonly numTokens: number;

@@ -6,7 +6,10 @@ import type { Dispatcher, ExpertBank, FeedForward, RouteContext, Router, Routing
 import { applyCapacity, capacity, type CapacityPriority } from "./capacity.js";
 import { LocalDispatcher } from "./local-dispatcher.js";
 
-/** Limits the tokens of each expert; see {@link applyCapacity}. */
+/**
+ * Limits the tokens of each expert; see {@link applyCapacity}.
+ * @example const limit: LayerCapacity = { factor: 1.25, evalFactor: 2, priority: "probs" };
+ */
 export interface LayerCapacity {
   readonly factor: number;
   /** Factor outside training; default: the same. */
@@ -15,7 +18,10 @@ export interface LayerCapacity {
   readonly priority?: CapacityPriority;
 }
 
-/** The parts of a {@link MoeLayer}. */
+/**
+ * The parts of a {@link MoeLayer}.
+ * @example const parts: MoeLayerParts = { router, experts, shared: new SharedExpert({ dim: 64, hidden: 128, seed: 1 }) };
+ */
 export interface MoeLayerParts {
   readonly router: Router;
   readonly experts: ExpertBank;

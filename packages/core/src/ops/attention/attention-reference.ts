@@ -5,9 +5,15 @@
 import * as tf from "@tensorflow/tfjs";
 import type { Tensor, Tensor1D, Tensor4D } from "@tensorflow/tfjs";
 
-/** Inputs of the op; shapes as in `attention`. */
+/**
+ * Inputs of the op; shapes as in `attention`.
+ * @example const inputs: AttentionInputs = { q, k, v };
+ */
 export type AttentionInputs = { q: Tensor4D; k: Tensor4D; v: Tensor4D; sinks?: Tensor1D };
-/** Settings of the op; see `AttentionOptions`. */
+/**
+ * Settings of the op; see `AttentionOptions`.
+ * @example const attrs: AttentionAttrs = { causal: true, scale: 1 / Math.sqrt(64) };
+ */
 export type AttentionAttrs = { causal: boolean; scale: number; window?: number };
 
 /** Stands for minus infinity: its exponential is 0, and no difference of two of them is NaN. */

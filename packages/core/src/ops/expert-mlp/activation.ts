@@ -1,6 +1,9 @@
 import * as tf from "@tensorflow/tfjs";
 
-/** A function between the two matrices of an expert: `silu(x) = x sigmoid(x)`, `gelu(x) = x Phi(x)` (exact), `relu`. */
+/**
+ * A function between the two matrices of an expert: `silu(x) = x sigmoid(x)`, `gelu(x) = x Phi(x)` (exact), `relu`.
+ * @example const activation: Activation = "silu";
+ */
 export type Activation = "silu" | "gelu" | "relu";
 
 interface ActivationFunctions {

@@ -6,7 +6,10 @@ import { checkTensor } from "../check.js";
 import { groupedMatmulInputOp, groupedMatmulOp, groupedMatmulWeightOp, groupedSumOp } from "../grouped-matmul/grouped-matmul.js";
 import { type Activation, activations } from "./activation.js";
 
-/** The matrices of a bank of experts. With `gate` an expert is `down((act(gate x)) * (up x))`, else `down(act(up x))`. */
+/**
+ * The matrices of a bank of experts. With `gate` an expert is `down((act(gate x)) * (up x))`, else `down(act(up x))`.
+ * @example const weights: ExpertMlpWeights = { up: tf.zeros([8, 128, 64]), down: tf.zeros([8, 64, 128]) };
+ */
 export type ExpertMlpWeights = {
   /** `[E, F, D]` */
   gate?: Tensor3D;
@@ -22,10 +25,16 @@ export type ExpertMlpWeights = {
   downBias?: Tensor2D;
 };
 
-/** Settings of {@link expertMlp}. */
+/**
+ * Settings of {@link expertMlp}.
+ * @example const options: ExpertMlpOptions = { activation: "silu" };
+ */
 export type ExpertMlpOptions = { activation: Activation };
 
-/** What the expert op takes: the weights, rows and where each expert's rows end. */
+/**
+ * What the expert op takes: the weights, rows and where each expert's rows end.
+ * @example const inputs: ExpertMlpInputs = { x, offsets, gate, up, down };
+ */
 export type ExpertMlpInputs = ExpertMlpWeights & { x: Tensor2D; offsets: Tensor1D };
 
 /** ExpertMlpInputs with a gradient, in the order of the outputs of {@link expertMlpGradOp}. */

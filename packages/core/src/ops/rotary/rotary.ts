@@ -4,7 +4,10 @@ import { defineOp } from "../../define-op.js";
 import { ShapeError } from "../../errors.js";
 import { checkTensor } from "../check.js";
 
-/** Which dimensions turn together: `half` pairs i with i + r/2 (Llama, GPT-NeoX), `interleaved` 2i with 2i + 1 (GPT-J, DeepSeek). */
+/**
+ * Which dimensions turn together: `half` pairs i with i + r/2 (Llama, GPT-NeoX), `interleaved` 2i with 2i + 1 (GPT-J, DeepSeek).
+ * @example const layout: RotaryLayout = "half";
+ */
 export type RotaryLayout = "half" | "interleaved";
 
 /** The op behind {@link rotary}. @example rotaryOp.spec.name; // "MoekitRotary" */

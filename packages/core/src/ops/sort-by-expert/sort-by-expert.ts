@@ -4,7 +4,10 @@ import { defineOp } from "../../define-op.js";
 import { checkTensor } from "../check.js";
 import { hostInts, readsSynchronously } from "../host.js";
 
-/** Rows in expert order: what {@link sortByExpert} returns. */
+/**
+ * Rows in expert order: what {@link sortByExpert} returns.
+ * @example const { order, inverse, offsets }: ExpertOrder = sortByExpert(expertIds, 8);
+ */
 export interface ExpertOrder {
   /** `[N]` int32: flat slot of each sorted row. */
   readonly order: Tensor1D;
