@@ -8,8 +8,8 @@ import ts from "typescript";
 import { compilerOptions } from "./compiler-options.mjs";
 import { libraries, root } from "./packages.mjs";
 
-const guide = join(root, "docs/guide");
-const pages = [join(root, "README.md"), ...readdirSync(guide).map((name) => join(guide, name)), ...libraries().map(({ dir }) => join(dir, "README.md"))];
+const folders = ["docs/guide", "docs/methods"].map((folder) => join(root, folder));
+const pages = [join(root, "README.md"), ...folders.flatMap((folder) => readdirSync(folder).map((name) => join(folder, name))), ...libraries().map(({ dir }) => join(dir, "README.md"))];
 const snippets = new Map(pages.filter((page) => page.endsWith(".md") && existsSync(page)).flatMap(snippetsOf));
 const options = { ...compilerOptions([]), noUnusedLocals: false };
 const program = ts.createProgram([...snippets.keys()], options, hostWith(snippets));
