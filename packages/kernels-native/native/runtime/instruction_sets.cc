@@ -1,0 +1,64 @@
+#include "instruction_sets.h"
+
+#include <atomic>
+#include <cstring>
+
+namespace moekit {
+namespace scalar { extern const Kernel kernels[]; }
+#if defined(__x86_64__)
+namespace avx2 { extern const Kernel kernels[]; }
+#endif
+
+namespace {
+
+bool always() { return true; }
+
+#if defined(__x86_64__)
+// Asks CPUID, and the operating system whether it saves the registers.
+bool hasAvx2() {
+  __builtin_cpu_init();
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
+#endif
+
+const InstructionSet* fastest() {
+  const InstructionSet* set = instructionSets;
+  while (!set->supported()) set++;
+  return set;
+}
+
+std::atomic<const InstructionSet*> current{nullptr};
+
+}  // namespace
+
+const InstructionSet instructionSets[] = {
+#if defined(__x86_64__)
+    {"avx2", hasAvx2, avx2::kernels},
+#endif
+    {"scalar", always, scalar::kernels},
+};
+const int instructionSetCount = sizeof(instructionSets) / sizeof(instructionSets[0]);
+
+const char* const kernelNames[] = {
+#define KERNEL(name) #name,
+#include "../kernels/kernels.def"
+#undef KERNEL
+};
+const int kernelCount = sizeof(kernelNames) / sizeof(kernelNames[0]);
+
+const InstructionSet& currentSet() {
+  const InstructionSet* set = current;
+  if (!set) current = set = fastest();
+  return *set;
+}
+
+bool chooseSet(const char* name) {
+  for (const auto& set : instructionSets) {
+    if (std::strcmp(set.name, name) != 0 || !set.supported()) continue;
+    current = &set;
+    return true;
+  }
+  return false;
+}
+
+}  // namespace moekit

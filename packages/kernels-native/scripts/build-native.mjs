@@ -1,0 +1,116 @@
+/**
+ * Compiles `native/` into `build/moekit-native.node`: every file of `native/kernels` once per instruction set, everything else
+ * once. Incremental by content. Without a compiler it says so and succeeds: the prebuilt package or another backend is used.
+ *
+ * `node scripts/build-native.mjs [--sanitize]` - with --sanitize, only the test driver, see scripts/sanitize.mjs.
+ */
+import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { availableParallelism } from "node:os";
+import { dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { findCompiler } from "./compiler.mjs";
+
+const run = promisify(execFile);
+const root = join(dirname(fileURLToPath(import.meta.url)), "..");
+const native = join(root, "native");
+
+/** Instruction sets by architecture and the flags that let the compiler use them. A new one is a line here. */
+const INSTRUCTION_SETS = {
+  x64: { scalar: [], avx2: ["-mavx2", "-mfma"] },
+  arm64: { scalar: [] },
+};
+
+const FLAGS = ["-std=c++17", "-O3", "-fPIC", "-fvisibility=hidden", "-fno-math-errno", "-Wall", "-Wextra", "-pthread"];
+
+/** Builds the module, or `main` (a C++ file) with everything but the Node binding. Returns the path, or undefined without a compiler. */
+export async function buildNative({ out = join(root, "build", "moekit-native.node"), main, flags = [], compiler = findCompiler() } = {}) {
+  if (!compiler) return undefined;
+  const dir = join(root, "build", main ? "driver" : "module");
+  mkdirSync(dir, { recursive: true });
+  const common = [...FLAGS, ...flags];
+  const salt = JSON.stringify([compiler.version, headers()]);
+  const jobs = units(main).map(({ file, flags: own, name }) => ({ source: file, object: join(dir, `${name}.o`), arguments: [...common, ...own] }));
+  let changed = !existsSync(out);
+  await inParallel(jobs, async (job) => {
+    const key = hash(salt, job.arguments.join(" "), readFileSync(job.source));
+    if (upToDate(job.object, key)) return;
+    changed = true;
+    await compile(compiler, [...job.arguments, "-c", job.source, "-o", job.object], job.source);
+    writeFileSync(`${job.object}.key`, key);
+  });
+  const objects = jobs.map((job) => job.object);
+  if (changed || removed(dir, objects)) await link(compiler, objects, out, common, main);
+  return out;
+}
+
+/** Every file to compile, with the flags it needs. */
+function units(main) {
+  const sets = INSTRUCTION_SETS[process.arch] ?? { scalar: [] };
+  const kernels = sources("kernels").flatMap((file) =>
+    Object.entries(sets).map(([set, flags]) => ({ file, name: `${set}-${baseName(file)}`, flags: [...flags, `-DMOEKIT_ISA=${set}`, `-DMOEKIT_ISA_${set}`] })),
+  );
+  const once = [...sources("runtime"), ...(main ? [main] : sources("binding"))];
+  return [...kernels, ...once.map((file) => ({ file, name: baseName(file), flags: main ? [] : nodeFlags() }))];
+}
+
+const nodeFlags = () => ["-DNAPI_VERSION=8", "-DNODE_GYP_MODULE_NAME=moekit_native", `-I${createRequire(import.meta.url)("node-api-headers").include_dir}`];
+const sources = (folder) => readdirSync(join(native, folder)).filter((name) => name.endsWith(".cc")).sort().map((name) => join(native, folder, name));
+const baseName = (file) => file.replace(/^.*\//, "").replace(/\.cc$/, "");
+
+/** All text that any file may include. */
+function headers() {
+  const files = readdirSync(native, { recursive: true }).filter((name) => /\.(h|def)$/.test(name)).sort();
+  return hash(...files.map((name) => readFileSync(join(native, name))));
+}
+
+function hash(...parts) {
+  const sum = createHash("sha256");
+  for (const part of parts) sum.update(part).update("\0");
+  return sum.digest("hex");
+}
+
+const upToDate = (object, key) => existsSync(object) && existsSync(`${object}.key`) && readFileSync(`${object}.key`, "utf8") === key;
+
+/** Objects of files that are gone; a link without them is due. */
+function removed(dir, objects) {
+  const stale = readdirSync(dir).filter((name) => name.endsWith(".o") && !objects.includes(join(dir, name)));
+  for (const name of stale) rmSync(join(dir, name));
+  return stale.length > 0;
+}
+
+async function compile({ command }, args, what) {
+  try {
+    const { stderr } = await run(command, args);
+    if (stderr) process.stderr.write(stderr);
+  } catch (error) {
+    throw new Error(`kernels-native: ${relative(root, what)} does not compile:\n${error.stderr ?? error}`);
+  }
+}
+
+async function link(compiler, objects, out, common, main) {
+  const temporary = `${out}.${process.pid}.tmp`;
+  const libraries = process.platform === "linux" ? ["-static-libgcc", "-static-libstdc++", "-Wl,--exclude-libs,ALL"] : [];
+  const shared = process.platform === "darwin" ? ["-bundle", "-undefined", "dynamic_lookup"] : ["-shared", ...libraries];
+  await compile(compiler, [...common, ...(main ? [] : shared), ...objects, "-o", temporary], out);
+  renameSync(temporary, out);
+}
+
+/** Runs `work` on all items, as many at a time as there are cores. */
+async function inParallel(items, work) {
+  const queue = [...items];
+  const worker = async () => {
+    for (let item; (item = queue.shift()) !== undefined; ) await work(item);
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, worker));
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const started = performance.now();
+  const out = await buildNative();
+  if (out) console.log(`kernels-native: ${relative(root, out)} is built (${((performance.now() - started) / 1000).toFixed(1)} s)`);
+  else console.log("kernels-native: no C++ compiler found (c++, g++, clang++ or $CXX); nothing is compiled, and the backend needs the prebuilt package");
+}

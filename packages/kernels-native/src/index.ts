@@ -1,0 +1,1 @@
+export { type NativeInfo, nativeBackendName, nativeInfo, registerNativeBackend, setNativeInstructionSet, setNativeThreads } from "./register.js";

@@ -1,0 +1,117 @@
+import { availableParallelism, totalmem } from "node:os";
+import { ConfigError, registerOpKernel, UnknownNameError } from "@moekit/core";
+import * as tf from "@tensorflow/tfjs";
+import type { AddonSettings } from "./addon.js";
+import type { Host, KernelAttrs, KernelInputs, OpKernel, TfjsKernel } from "./kernel.js";
+import { opKernels, tfjsKernels } from "./kernels/index.js";
+import { loadAddon } from "./load-addon.js";
+import { createNativeBackend, type NativeBackend } from "./native-backend.js";
+
+/** Name of the backend. @example await tf.setBackend(nativeBackendName); */
+export const nativeBackendName = "moekit-native";
+
+/** What {@link nativeInfo} tells. */
+export interface NativeInfo {
+  /** Threads that kernels use, the calling one included. */
+  readonly threads: number;
+  /** Instruction set in use, e.g. `avx2`. */
+  readonly simd: string;
+  /** Sets that this machine supports and the binary has kernels for, fastest first. */
+  readonly instructionSets: readonly string[];
+  /** File or package that the compiled kernels come from. */
+  readonly origin: string;
+}
+
+/**
+ * Registers the backend `moekit-native`: all of tfjs-backend-cpu, with the hot kernels and the moekit ops in C++.
+ *
+ * Threads: one per core, or as many as `MOEKIT_NATIVE_THREADS` says. Instruction set: the fastest that the machine has, or
+ * `MOEKIT_NATIVE_ISA` (`avx2`, `scalar`). Call it once; calling it again changes nothing.
+ *
+ * @returns What is in use.
+ * @throws MoekitError if there are no compiled kernels for this machine; the message says what was tried.
+ * @throws ConfigError, UnknownNameError if an environment variable has a wrong value.
+ * @example
+ * registerNativeBackend();
+ * await tf.setBackend("moekit-native");
+ */
+export function registerNativeBackend(): NativeInfo {
+  if (tf.engine().registryFactory[nativeBackendName]) return nativeInfo();
+  const { settings, kernels: native } = loadAddon();
+  configure(settings);
+  const hosts = new WeakMap<object, Host>();
+  const hostOf = (backend: unknown): Host => {
+    const known = hosts.get(backend as object);
+    if (known) return known;
+    const host: Host = { backend: backend as NativeBackend, native };
+    hosts.set(backend as object, host);
+    return host;
+  };
+  copyCpuKernels();
+  for (const [name, kernel] of Object.entries(tfjsKernels)) override(name, kernel, hostOf);
+  for (const [name, kernel] of Object.entries(opKernels)) registerOpKernel(name, nativeBackendName, opKernelFunc(kernel, hostOf));
+  tf.registerBackend(nativeBackendName, () => createNativeBackend(settings, totalmem() / 4), PRIORITY);
+  return nativeInfo();
+}
+
+/** That of tfjs-backend-cpu is 1, of wasm 2: this one comes before both where nobody chooses. */
+const PRIORITY = 3;
+
+/**
+ * Threads, instruction set and origin of the compiled kernels.
+ * @throws MoekitError if there are none for this machine.
+ * @example nativeInfo().simd; // "avx2"
+ */
+export function nativeInfo(): NativeInfo {
+  const { settings, origin } = loadAddon();
+  return { threads: settings.threads(), simd: settings.instructionSet(), instructionSets: settings.supportedInstructionSets(), origin };
+}
+
+/**
+ * Sets how many threads kernels use, the calling one included; for the whole process. Results do not depend on it.
+ * @throws ConfigError unless it is a whole number from 1 on.
+ * @example setNativeThreads(1);
+ */
+export function setNativeThreads(count: number): void {
+  if (!Number.isInteger(count) || count < 1) throw new ConfigError(`setNativeThreads: count must be a whole number from 1 on; got ${count}.`);
+  loadAddon().settings.setThreads(count);
+}
+
+/**
+ * Chooses the instruction set of the kernels, for tests and comparisons; the fastest one is in use from the start.
+ * @throws UnknownNameError if this machine or the binary does not have it.
+ * @example setNativeInstructionSet("scalar");
+ */
+export function setNativeInstructionSet(name: string): void {
+  const { settings } = loadAddon();
+  if (!settings.chooseInstructionSet(name)) throw new UnknownNameError({ in: "setNativeInstructionSet", name, known: settings.supportedInstructionSets() });
+}
+
+/** The settings are shared by all worker threads: what one has set stays. */
+function configure(settings: AddonSettings): void {
+  const { MOEKIT_NATIVE_THREADS: threads, MOEKIT_NATIVE_ISA: set } = process.env;
+  if (threads !== undefined) setNativeThreads(Number(threads));
+  else if (settings.threads() === 1) settings.setThreads(availableParallelism());
+  if (set !== undefined) setNativeInstructionSet(set);
+}
+
+/** Not those of moekit ops: a reference registers itself anew for each backend. */
+function copyCpuKernels(): void {
+  for (const kernel of tf.getKernelsForBackend("cpu")) {
+    if (!kernel.kernelName.startsWith("Moekit")) tf.registerKernel({ ...kernel, backendName: nativeBackendName });
+  }
+}
+
+type KernelCall = { inputs: unknown; attrs?: unknown; backend: unknown };
+
+/** Puts a kernel in front of that of tfjs-backend-cpu. */
+function override(name: string, kernel: TfjsKernel, hostOf: (backend: unknown) => Host): void {
+  const slow = tf.getKernel(name, nativeBackendName);
+  const kernelFunc = (call: KernelCall) => kernel(hostOf(call.backend), call.inputs as KernelInputs, (call.attrs ?? {}) as KernelAttrs) ?? slow.kernelFunc(call as Parameters<tf.KernelFunc>[0]);
+  tf.unregisterKernel(name, nativeBackendName);
+  tf.registerKernel({ ...slow, kernelFunc: kernelFunc as tf.KernelFunc });
+}
+
+function opKernelFunc(kernel: OpKernel, hostOf: (backend: unknown) => Host): tf.KernelConfig["kernelFunc"] {
+  return ({ inputs, attrs, backend }) => kernel(hostOf(backend), inputs as unknown as KernelInputs, (attrs ?? {}) as KernelAttrs);
+}
