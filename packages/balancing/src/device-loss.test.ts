@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { beforeEach, describe, expect, it } from "vitest";
 import { deviceLoss } from "./device-loss.js";
 import { switchLoss } from "./switch-loss.js";
-import { BACKENDS, best64, closeTo, expectNoLeak, expectSame, LOGITS, routed, softmax64, sum, valueOf } from "./testing/layer-routing.js";
+import { BACKENDS, best64, closeTo, expectNoLeak, expectSame, LOGITS, routed, softmax64, sum, useBackend, valueOf } from "./testing/layer-routing.js";
 
 const lossOf = (groups: number[][], logits: tf.Tensor2D | number[][], k = 2) => deviceLoss({ groups }).loss([routed(logits, { k })])[0]!.value;
 
@@ -13,7 +13,7 @@ function checkTwo() {
 }
 
 describe.each(BACKENDS)("deviceLoss on %s", (backend) => {
-  beforeEach(() => tf.setBackend(backend));
+  beforeEach(() => useBackend(backend));
 
   it("is 1.04 where the expert-level loss is 1.12", () => {
     closeTo(valueOf(deviceLoss({ groups: [[0, 1], [2, 3]] }).loss([checkTwo()])[0]!.value), 1.04);

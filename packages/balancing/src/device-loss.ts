@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import type { Scalar, Tensor1D, Tensor2D } from "@tensorflow/tfjs";
 import { ConfigError, matmul2d, tidy, type BalancingTerm, type LayerRouting, type MethodFacts } from "@moekit/core";
-import { termPerLayer, type LossOptions } from "./coefficient.js";
+import { lossPerLayer, type LossOptions } from "./coefficient.js";
 import { choiceCounts, dot, meanOverTokens, shares } from "./internal/load.js";
 
 /** The facts of {@link deviceLoss}. */
@@ -49,7 +49,7 @@ export function deviceLoss({ coefficient = 0.05, groups }: DeviceLossOptions): B
       return dot(f_G, sumByGroup(meanProbs_E, groups));
     });
   };
-  return { id: "deviceLoss", scope: "micro-batch", loss: (trace) => termPerLayer("deviceLoss", coefficient, trace, value) };
+  return lossPerLayer({ id: "deviceLoss", scope: "micro-batch", coefficient, value });
 }
 
 /** `[G]` */

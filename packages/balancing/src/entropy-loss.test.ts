@@ -1,13 +1,13 @@
 import * as tf from "@tensorflow/tfjs";
 import { beforeEach, describe, expect, it } from "vitest";
 import { entropyLoss } from "./entropy-loss.js";
-import { BACKENDS, closeTo, expectNoLeak, expectSame, LOGITS, routed, softmax64, sum, valueOf } from "./testing/layer-routing.js";
+import { BACKENDS, closeTo, expectNoLeak, expectSame, LOGITS, routed, softmax64, sum, useBackend, valueOf } from "./testing/layer-routing.js";
 
 const lossOf = (logits: tf.Tensor2D | number[][]) => entropyLoss().loss([routed(logits)])[0]!.value;
 const entropy = (probs: number[]) => -sum(probs.map((p) => p * Math.log(p)));
 
 describe.each(BACKENDS)("entropyLoss on %s", (backend) => {
-  beforeEach(() => tf.setBackend(backend));
+  beforeEach(() => useBackend(backend));
 
   it("is the mean entropy in nats (dynamic top-p, check 2)", () => {
     const probs = [[0.5, 0.2, 0.15, 0.15], [0.3, 0.25, 0.25, 0.2], [0.9, 0.05, 0.03, 0.02]];

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import type { Scalar } from "@tensorflow/tfjs";
 import { tidy, type BalancingTerm, type LayerRouting, type MethodFacts } from "@moekit/core";
-import { termPerLayer, type LossOptions } from "./coefficient.js";
+import { lossPerLayer, type LossOptions } from "./coefficient.js";
 import { meanOverTokens } from "./internal/load.js";
 
 /** The facts of {@link entropyLoss}. */
@@ -29,5 +29,5 @@ export function entropyLoss({ coefficient = 1e-4 }: LossOptions = {}): Balancing
       const logs_TE = tf.log(tf.maximum(probs, 1e-37));
       return meanOverTokens<Scalar>(tf.neg(tf.sum(tf.mul(probs, logs_TE), 1)), entry);
     });
-  return { id: "entropyLoss", scope: "micro-batch", loss: (trace) => termPerLayer("entropyLoss", coefficient, trace, value) };
+  return lossPerLayer({ id: "entropyLoss", scope: "micro-batch", coefficient, value });
 }

@@ -1,4 +1,5 @@
-import { ConfigError } from "@moekit/core";
+import { ConfigError, DataError } from "@moekit/core";
+import { checkWholeFromOne } from "./internal/check.js";
 import { layerOf, rowsOf } from "./internal/rows.js";
 import type { Crossing, RoutingRecorder } from "./routing-recorder.js";
 
@@ -35,12 +36,13 @@ export function crossLayerAffinity(recorder: RoutingRecorder, from: number, to: 
  * How well the best expert in `from` tells the best one in `to`, as prefetching would guess it.
  *
  * @returns `accuracy` of guessing the most frequent successor; `baseline`: share of the most used expert of `to`.
- * @throws ConfigError if this pair of layers was not recorded.
+ * @throws ConfigError if this pair of layers was not recorded; DataError if no token was.
  * @example const { accuracy, baseline } = nextExpertPredictability(recorder, 0, 1);
  */
 export function nextExpertPredictability(recorder: RoutingRecorder, from: number, to: number): { accuracy: number; baseline: number } {
   const rows = rowsOf(crossingOf("nextExpertPredictability", recorder, from, to).top1, recorder.options.numExperts);
   const total = sum(rows.map(sum));
+  if (total === 0) throw new DataError(`nextExpertPredictability: at least one token must use experts in both of the layers ${from} and ${to}; got none.`);
   const successors = rows[0]!.map((_, j) => sum(rows.map((row) => row[j]!)));
   return { accuracy: sum(rows.map((row) => Math.max(...row))) / total, baseline: Math.max(...successors) / total };
 }
@@ -59,6 +61,7 @@ export function nextExpertPredictability(recorder: RoutingRecorder, from: number
  * @example routerSaturation([0, 1, 2, 3], [0, 2, 3, 2], 2); // 0.75
  */
 export function routerSaturation(then: ArrayLike<number>, now: ArrayLike<number>, topK: number, { top1 = false }: { readonly top1?: boolean } = {}): number {
+  checkWholeFromOne("routerSaturation", "topK", topK);
   if (then.length !== now.length || then.length % topK !== 0 || then.length === 0) throw new ConfigError(`routerSaturation: both must hold T * K ids with K = ${topK}; got ${then.length} and ${now.length}.`);
   const compared = top1 ? 1 : topK;
   let same = 0;

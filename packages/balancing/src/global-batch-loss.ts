@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import type { Scalar, Tensor1D } from "@tensorflow/tfjs";
 import { stopGradient, tidy, type BalancingTerm, type LayerRouting, type MethodFacts } from "@moekit/core";
-import { termPerLayer, type LossOptions } from "./coefficient.js";
+import { lossPerLayer, type LossOptions } from "./coefficient.js";
 import type { CountBuffer } from "./count-buffer.js";
 import { choiceCounts, dot, meanOverTokens, shares } from "./internal/load.js";
 
@@ -29,7 +29,7 @@ export const globalBatchLossFacts: MethodFacts = {
  */
 export function globalBatchLoss({ coefficient = 0.008 }: LossOptions = {}): BalancingTerm {
   const value = (entry: LayerRouting): Scalar => lossWith(entry.globalCounts ?? choiceCounts(entry), entry);
-  return { id: "globalBatchLoss", scope: "global-batch", loss: (trace) => termPerLayer("globalBatchLoss", coefficient, trace, value) };
+  return lossPerLayer({ id: "globalBatchLoss", scope: "global-batch", coefficient, value });
 }
 
 /** The facts of {@link bufferedGlobalBatchLoss}. */
@@ -70,7 +70,7 @@ export interface BufferedLossOptions extends LossOptions {
  */
 export function bufferedGlobalBatchLoss({ coefficient = 0.008, buffer }: BufferedLossOptions): BalancingTerm {
   const value = (entry: LayerRouting): Scalar => lossWith(buffer.counts(entry.layer), entry);
-  return { id: "bufferedGlobalBatchLoss", scope: "micro-batch", loss: (trace) => termPerLayer("bufferedGlobalBatchLoss", coefficient, trace, value) };
+  return lossPerLayer({ id: "bufferedGlobalBatchLoss", scope: "micro-batch", coefficient, value });
 }
 
 function lossWith(counts_E: Tensor1D, entry: LayerRouting): Scalar {

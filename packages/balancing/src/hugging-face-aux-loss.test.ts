@@ -2,13 +2,13 @@ import * as tf from "@tensorflow/tfjs";
 import { beforeEach, describe, expect, it } from "vitest";
 import recorded from "./fixtures/mixtral-aux-loss.json" with { type: "json" };
 import { huggingFaceAuxLoss } from "./hugging-face-aux-loss.js";
-import { BACKENDS, best64, closeTo, expectNoLeak, expectSame, LOGITS, routed, softmax64, sum, valueOf } from "./testing/layer-routing.js";
+import { BACKENDS, best64, closeTo, expectNoLeak, expectSame, LOGITS, routed, softmax64, sum, useBackend, valueOf } from "./testing/layer-routing.js";
 
 const OTHER = [[0.3, 0.2, 0], [1, -1, 2], [0, 0.5, 0.25], [-2, 0, 1]];
 const valueFor = (trace: Parameters<ReturnType<typeof huggingFaceAuxLoss>["loss"]>[0]) => huggingFaceAuxLoss().loss(trace)[0]!.value;
 
 describe.each(BACKENDS)("huggingFaceAuxLoss on %s", (backend) => {
-  beforeEach(() => tf.setBackend(backend));
+  beforeEach(() => useBackend(backend));
 
   it("is what transformers computes for Mixtral's router logits", () => {
     const trace = recorded.routerLogits.map((logits, layer) => routed(logits, { k: recorded.topK, layer }));
@@ -41,7 +41,7 @@ describe.each(BACKENDS)("huggingFaceAuxLoss on %s", (backend) => {
 });
 
 describe("huggingFaceAuxLoss", () => {
-  beforeEach(() => tf.setBackend("cpu"));
+  beforeEach(() => useBackend("cpu"));
 
   it("is one term of no layer, and none without layers", () => {
     const [term, ...others] = huggingFaceAuxLoss({ coefficient: ({ step }) => step / 10 }).loss([routed(LOGITS, { layer: 1, context: { step: 3 } }), routed(OTHER, { layer: 2 })]);

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import type { Scalar, Tensor1D } from "@tensorflow/tfjs";
 import { ConfigError, tidy, type BalancingTerm, type LayerRouting, type LossTerm, type MethodFacts, type RoutingTrace } from "@moekit/core";
-import { coefficientAt, type LossOptions } from "./coefficient.js";
+import { checkCoefficient, coefficientAt, isEmpty, type LossOptions } from "./coefficient.js";
 import { choiceCounts, dot, numTokens, tokenWeights } from "./internal/load.js";
 
 /** The facts of {@link huggingFaceAuxLoss}. */
@@ -27,11 +27,12 @@ export const huggingFaceAuxLossFacts: MethodFacts = {
  */
 export function huggingFaceAuxLoss({ coefficient = 0.001 }: LossOptions = {}): BalancingTerm {
   if (Array.isArray(coefficient)) throw new ConfigError("huggingFaceAuxLoss: coefficient must be one number, because the loss is over all layers; got one for each layer.");
+  checkCoefficient("huggingFaceAuxLoss", coefficient);
   const loss = (trace: RoutingTrace): LossTerm[] => {
     const [first] = trace;
     if (!first) return [];
     checkExperts(trace);
-    return [{ name: "huggingFaceAuxLoss", value: lossOver(trace), coefficient: coefficientAt(coefficient, 0, first) }];
+    return [{ name: "huggingFaceAuxLoss", value: trace.every(isEmpty) ? tf.scalar(0) : lossOver(trace.filter((entry) => !isEmpty(entry))), coefficient: coefficientAt("huggingFaceAuxLoss", coefficient, 0, first) }];
   };
   return { id: "huggingFaceAuxLoss", scope: "micro-batch", loss };
 }

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { beforeEach, describe, expect, it } from "vitest";
 import { importanceLoss, type ImportanceLossOptions } from "./importance-loss.js";
-import { BACKENDS, best64, closeTo, expectNoLeak, expectSame, LOGITS, routed, softmax64, sum, valueOf, type Routed } from "./testing/layer-routing.js";
+import { BACKENDS, best64, closeTo, expectNoLeak, expectSame, LOGITS, routed, softmax64, sum, useBackend, valueOf, type Routed } from "./testing/layer-routing.js";
 
 const lossOf = (logits: tf.Tensor2D | number[][], options: ImportanceLossOptions = {}, entry: Routed = {}) => importanceLoss(options).loss([routed(logits, entry)])[0]!.value;
 
@@ -11,7 +11,7 @@ function cv64(values: number[], freedom: number): number {
 }
 
 describe.each(BACKENDS)("importanceLoss on %s", (backend) => {
-  beforeEach(() => tf.setBackend(backend));
+  beforeEach(() => useBackend(backend));
 
   it("is the squared coefficient of variation of the summed gates", () => {
     // All three experts chosen, so that gates are all probabilities: I = [1.906262, 1.037947, 1.055790]

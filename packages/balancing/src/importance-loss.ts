@@ -1,9 +1,10 @@
 import * as tf from "@tensorflow/tfjs";
 import type { Scalar, Tensor1D, Tensor2D } from "@tensorflow/tfjs";
 import { scatterRows, stopGradient, tidy, type BalancingTerm, type LayerRouting, type MethodFacts, type Routing } from "@moekit/core";
-import { termPerLayer, type LossOptions } from "./coefficient.js";
+import { lossPerLayer, type LossOptions } from "./coefficient.js";
+import { checkOneOf } from "./internal/check.js";
 import { tokenWeights } from "./internal/load.js";
-import { squaredCv } from "./internal/squared-cv.js";
+import { checkVariance, squaredCv } from "./internal/squared-cv.js";
 
 /** The facts of {@link importanceLoss}. */
 export const importanceLossFacts: MethodFacts = {
@@ -36,12 +37,15 @@ export interface ImportanceLossOptions extends LossOptions {
  * `CV^2 = variance / mean^2`: the unbiased variance with 1e-10 added to the squared mean, or the population variance. 0 for
  * a single expert. The gradient flows through the gates. Default coefficient 0.01.
  *
+ * @throws ConfigError if a setting is not among those of the facts.
  * @source Shazeer et al. 2017, arXiv:1701.06538, eq. 6-7; details as in davidmrau/mixture-of-experts and google-research/vmoe.
  * @example const terms = importanceLoss({ coefficient: 0.01 }).loss(trace);
  */
 export function importanceLoss({ coefficient = 0.01, over = "gates", variance = "unbiased" }: ImportanceLossOptions = {}): BalancingTerm {
+  checkOneOf("importanceLoss", "over", over, ["gates", "probs"]);
+  checkVariance("importanceLoss", variance);
   const value = (entry: LayerRouting): Scalar => tidy(() => squaredCv(over === "gates" ? gateSums(entry) : probSums(entry), variance));
-  return { id: "importanceLoss", scope: "micro-batch", loss: (trace) => termPerLayer("importanceLoss", coefficient, trace, value) };
+  return lossPerLayer({ id: "importanceLoss", scope: "micro-batch", coefficient, value });
 }
 
 /** `[E]` */

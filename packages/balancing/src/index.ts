@@ -11,7 +11,7 @@ export { LayerTotals, type LayerTotalsJson } from "./layer-totals.js";
 export { loadLoss, type LoadLossOptions } from "./load-loss.js";
 export { coefficientOfVariation, deadExperts, dropRate, effectiveExperts, l1Imbalance, loadMetrics, maxVio, minVio, normalisedEntropy, type Counts, type LoadMetrics } from "./load-metrics.js";
 export { LossFreeBias, type BiasSpeed, type LossFreeBiasOptions } from "./loss-free-bias.js";
-export { balancingMethods, lossByName, type LossMethod, type LossSettings } from "./registry.js";
+export { balancingMethods, lossByName, lossNames, type LossMethod, type LossSettings } from "./registry.js";
 export { routerConfidence, type RouterConfidence } from "./router-confidence.js";
 export { RoutingRecorder, type Crossing, type RecorderJson, type RecorderOptions, type RoutedTokens } from "./routing-recorder.js";
 export { sequenceLoss, type SequenceLossOptions } from "./sequence-loss.js";

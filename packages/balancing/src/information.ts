@@ -55,7 +55,8 @@ export function domainInformation(recorder: RoutingRecorder, layer: number, opti
 
 /**
  * The fraction of one layer's routing that the token id explains: `I(expert; token id) / H(expert)`, of best experts, both
- * with the correction of Miller and Madow. 1: the id alone decides; 0: it says nothing.
+ * with the correction of Miller and Madow. 1: the id alone decides; 0: it says nothing. NaN if one expert has all tokens, so
+ * that nothing is left to explain.
  *
  * @throws ConfigError if the layer was not recorded; DataError if no token ids were.
  * @source After OpenMoE (Xue et al. 2024), arXiv:2402.01739, section 4: routing is mainly by token id.
@@ -79,7 +80,10 @@ const columnSums = (table: readonly ArrayLike<number>[]): number[] => Array.from
 
 /** `[2, 1]` becomes `[0, 0, 1]`. */
 function repeated(counts: readonly number[]): Int32Array {
-  return Int32Array.from(counts.flatMap((count, value) => new Array<number>(count).fill(value)));
+  const values = new Int32Array(sum(counts));
+  let start = 0;
+  for (const [value, count] of counts.entries()) values.fill(value, start, (start += count));
+  return values;
 }
 
 /** In place, after Fisher and Yates. */

@@ -1,3 +1,5 @@
+import { DataError } from "@moekit/core";
+
 /**
  * {@link LayerTotals} as plain JSON values.
  * @example const totals: LayerTotalsJson = layer.toJSON();
@@ -80,11 +82,11 @@ export class LayerTotals {
     return { ...arrays, dropped: this.dropped, tokens: [...this.tokens].map(([token, counts]) => [token, [...counts]] as const) };
   }
 
-  /** Takes the place of what was counted so far. */
+  /** Takes the place of what was counted so far. @throws DataError if an array has another length. */
   load(json: LayerTotalsJson): void {
-    for (const name of ARRAYS) this[name].set(json[name]);
+    for (const name of ARRAYS) restore(name, this[name], json[name]);
     this.tokens.clear();
-    for (const [token, counts] of json.tokens) this.tokens.set(token, Float64Array.from(counts));
+    for (const [token, counts] of json.tokens) restore(`tokens ${token}`, this.tokenCounts(token), counts);
     this.dropped = json.dropped;
   }
 
@@ -110,4 +112,15 @@ const ARRAYS = ["counts", "top1", "pairs", "adjacentPairs", "domains", "domainsT
 /** `sums += more`, entry by entry. */
 export function addInto(sums: Float64Array, more: Float64Array): void {
   more.forEach((value, i) => (sums[i]! += value));
+}
+
+/** Takes over sums that were written to JSON. */
+export function restore(name: string, sums: Float64Array, written: readonly number[]): void {
+  checkLength(name, sums, written);
+  sums.set(written);
+}
+
+/** Throws a DataError unless both have as many entries. */
+export function checkLength(name: string, wanted: ArrayLike<unknown>, written: ArrayLike<unknown>): void {
+  if (wanted.length !== written.length) throw new DataError(`RoutingRecorder: ${name} must have ${wanted.length} entries, as the options say; got ${written.length}.`);
 }

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { beforeEach, describe, expect, it } from "vitest";
 import { loadLoss, type LoadLossOptions } from "./load-loss.js";
-import { BACKENDS, closeTo, expectNoLeak, expectSame, LOGITS, routed, sum, valueOf } from "./testing/layer-routing.js";
+import { BACKENDS, closeTo, expectNoLeak, expectSame, LOGITS, routed, sum, useBackend, valueOf } from "./testing/layer-routing.js";
 
 const NOISE = [[0.3, -0.2, 0.1], [-0.4, 0.6, 0.2], [0.1, 0.1, 0.5], [-0.6, 0.9, 0.3]];
 const STD = [[0.5, 0.7, 0.6], [0.4, 0.9, 0.8], [1.1, 0.5, 0.6], [0.7, 0.8, 0.9]];
@@ -33,7 +33,7 @@ function cv64(values: number[], freedom: number): number {
 }
 
 describe.each(BACKENDS)("loadLoss on %s", (backend) => {
-  beforeEach(() => tf.setBackend(backend));
+  beforeEach(() => useBackend(backend));
 
   // The error function of tfjs is good to 1.5e-7 absolute and its derivative is exact; the ratio of loads amplifies that.
   it.each([1, 2])("agrees with a float64 loop (k = %i)", (k) => {

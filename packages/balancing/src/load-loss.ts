@@ -1,9 +1,10 @@
 import * as tf from "@tensorflow/tfjs";
 import type { Scalar, Tensor1D, Tensor2D } from "@tensorflow/tfjs";
 import { ConfigError, stopGradient, tidy, topK, type BalancingTerm, type LayerRouting, type MethodFacts, type TokenChoice } from "@moekit/core";
-import { termPerLayer, type LossOptions } from "./coefficient.js";
+import { lossPerLayer, type LossOptions } from "./coefficient.js";
+import { checkOneOf } from "./internal/check.js";
 import { tokenWeights } from "./internal/load.js";
-import { squaredCv } from "./internal/squared-cv.js";
+import { checkVariance, squaredCv } from "./internal/squared-cv.js";
 
 /** The facts of {@link loadLoss}. */
 export const loadLossFacts: MethodFacts = {
@@ -38,11 +39,14 @@ export interface LoadLossOptions extends LossOptions {
  * experts: the (k+1)-th of all if i is among the best k, else the k-th. The gradient flows through all three. For routers
  * that put noise on their logits (`NoisyTopKRouter` of `@moekit/routing`). Default coefficient 0.01.
  *
- * @throws ConfigError (when the loss is computed) without noise or if every expert is chosen.
+ * @throws ConfigError if a setting is not among those of the facts; and, when the loss is computed, without noise or if every
+ * expert is chosen.
  * @source Shazeer et al. 2017, arXiv:1701.06538, eq. 8-11.
  * @example const terms = loadLoss({ coefficient: 0.01 }).loss(trace);
  */
 export function loadLoss({ coefficient = 0.01, threshold = "others", variance = "unbiased" }: LoadLossOptions = {}): BalancingTerm {
+  checkOneOf("loadLoss", "threshold", threshold, ["others", "all"]);
+  checkVariance("loadLoss", variance);
   const value = (entry: LayerRouting): Scalar =>
     tidy(() => {
       const { logits, noisyLogits, noiseStd, topK: k } = noisy(entry);
@@ -51,7 +55,7 @@ export function loadLoss({ coefficient = 0.01, threshold = "others", variance = 
       const load_E = tf.sum(tf.mul(chance_TE, tf.expandDims(tokenWeights(entry), 1)), 0) as Tensor1D;
       return squaredCv(load_E, variance);
     });
-  return { id: "loadLoss", scope: "micro-batch", loss: (trace) => termPerLayer("loadLoss", coefficient, trace, value) };
+  return lossPerLayer({ id: "loadLoss", scope: "micro-batch", coefficient, value });
 }
 
 function noisy({ routing, layer }: LayerRouting): Required<Pick<TokenChoice, "logits" | "noisyLogits">> & { noiseStd: tf.Tensor; topK: number } {

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { coefficientOfVariation, deadExperts, dropRate, effectiveExperts, l1Imbalance, loadMetrics, maxVio, minVio, normalisedEntropy } from "./load-metrics.js";
+import { coefficientOfVariation, deadExperts, dropRate, loadMetrics, maxVio, minVio, normalisedEntropy } from "./load-metrics.js";
 
 describe("load metrics", () => {
   it("have the values worked by hand for [5, 3, 2, 2]", () => {

@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import fc from "fast-check";
 import { beforeEach, describe, expect, it } from "vitest";
 import { LossFreeBias, type LossFreeBiasOptions } from "./loss-free-bias.js";
-import { BACKENDS, closeTo } from "./testing/layer-routing.js";
+import { BACKENDS, closeTo, useBackend } from "./testing/layer-routing.js";
 
 const biasOf = (numExperts: number) => tf.tidy(() => tf.variable(tf.zeros([numExperts]), false)) as tf.Variable<tf.Rank.R1>;
 
@@ -14,7 +14,7 @@ function updated(counts: number[], options: Partial<LossFreeBiasOptions> = {}): 
 }
 
 describe.each(BACKENDS)("LossFreeBias on %s", (backend) => {
-  beforeEach(() => tf.setBackend(backend));
+  beforeEach(() => useBackend(backend));
 
   it("moves the bias by the sign of what is missing to the mean (check 1)", () => {
     expect(updated([3, 1, 0, 4])).toEqual([-1, 1, 1, -1]);
@@ -76,7 +76,7 @@ describe.each(BACKENDS)("LossFreeBias on %s", (backend) => {
 });
 
 describe("LossFreeBias", () => {
-  beforeEach(() => tf.setBackend("cpu"));
+  beforeEach(() => useBackend("cpu"));
 
   it("balances fixed scores to within 3 tokens in 4000 updates (check 5)", () => {
     // 512 tokens, 8 experts: scores of sigmoid(N(0, 1) + an offset of each expert)

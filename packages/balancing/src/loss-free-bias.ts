@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import type { Rank, Scalar, Tensor, Variable } from "@tensorflow/tfjs";
 import { ConfigError, type LayerCounts, type LoadController, type MethodFacts } from "@moekit/core";
+import { checkBoolean, checkOneOf, checkWeight } from "./internal/check.js";
 
 /** The facts of {@link LossFreeBias}. */
 export const lossFreeBiasFacts: MethodFacts = {
@@ -60,10 +61,13 @@ export class LossFreeBias implements LoadController {
   private readonly updates: Variable<Rank.R0> = hostScalar(0);
   private readonly isFrozen: Variable<Rank.R0> = hostScalar(0);
 
-  /** @throws ConfigError if two entries are of one layer. */
+  /** @throws ConfigError if two entries are of one layer or a setting is not among those of the facts. */
   constructor({ layers, speed = 0.001, rule = "sign", centred = false }: LossFreeBiasOptions) {
     const ids = layers.map(({ layer }) => layer);
     if (new Set(ids).size < ids.length) throw new ConfigError(`LossFreeBias: each layer must be listed once; got ${ids.join(", ")}.`);
+    checkOneOf("LossFreeBias", "rule", rule, ["sign", "proportional"]);
+    checkBoolean("LossFreeBias", "centred", centred);
+    if (typeof speed !== "function") checkWeight("LossFreeBias", "speed", speed);
     this.layers = layers;
     this.speed = typeof speed === "function" ? speed : () => speed;
     this.rule = rule;
@@ -83,12 +87,14 @@ export class LossFreeBias implements LoadController {
   /**
    * Moves every bias by one step.
    * @param counts - Choices of each expert in the whole optimiser step, before capacity. Layers without a bias here are skipped.
-   * @throws ConfigError if the counts of a layer are missing or not one for each expert.
+   * @throws ConfigError if the counts of a layer are missing, not one for each expert, or not numbers; then nothing moves.
    */
   afterStep(counts: readonly LayerCounts[]): void {
     if (this.frozen) return;
     const update = this.updates.dataSync()[0]!;
-    const deltas = this.layers.map(({ layer, expertBias }) => this.delta(countsOf(layer, expertBias.size, counts), this.speed(update)));
+    const speed = this.speed(update);
+    checkWeight("LossFreeBias", `speed of update ${update}`, speed);
+    const deltas = this.layers.map(({ layer, expertBias }) => this.delta(countsOf(layer, expertBias.size, counts), speed));
     this.layers.forEach(({ expertBias }, i) => tf.tidy(() => expertBias.assign(tf.add(expertBias, tf.tensor1d(deltas[i]!)))));
     tf.tidy(() => this.updates.assign(tf.scalar(update + 1)));
   }
@@ -118,6 +124,7 @@ const hostScalar = (value: number): Variable<Rank.R0> => tf.tidy(() => tf.variab
 
 function countsOf(layer: number, numExperts: number, all: readonly LayerCounts[]): Float32Array {
   const found = all.find((entry) => entry.layer === layer)?.counts;
-  if (found?.length === numExperts) return found;
-  throw new ConfigError(`LossFreeBias: counts of layer ${layer} must have one number for each of its ${numExperts} experts; got ${found ? found.length : "none"}.`);
+  if (found?.length !== numExperts) throw new ConfigError(`LossFreeBias: counts of layer ${layer} must have one number for each of its ${numExperts} experts; got ${found ? found.length : "none"}.`);
+  if (!found.every(Number.isFinite)) throw new ConfigError(`LossFreeBias: counts of layer ${layer} must be numbers; got ${found.join(", ")}.`);
+  return found;
 }

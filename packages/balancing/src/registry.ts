@@ -41,10 +41,16 @@ const methods = [
 ];
 
 /**
- * The facts of all balancing methods, controllers included, for documentation and validation.
+ * The facts of all balancing methods for documentation: the losses, and the controller `LossFreeBias`.
  * @example balancingMethods.map(({ id, title }) => `${id}: ${title}`);
  */
 export const balancingMethods: readonly MethodFacts[] = [...methods.map(({ facts }) => facts), lossFreeBiasFacts];
+
+/**
+ * The names that {@link lossByName} knows.
+ * @example lossNames.includes("switchLoss"); // true
+ */
+export const lossNames: readonly string[] = methods.map(({ facts }) => facts.id);
 
 /**
  * A balancing loss by the id in its facts.
@@ -53,7 +59,7 @@ export const balancingMethods: readonly MethodFacts[] = [...methods.map(({ facts
  */
 export function lossByName(name: string): LossMethod {
   const found = methods.find(({ facts }) => facts.id === name);
-  if (!found) throw new UnknownNameError({ in: "lossByName", name, known: methods.map(({ facts }) => facts.id) });
+  if (!found) throw new UnknownNameError({ in: "lossByName", name, known: lossNames });
   return found;
 }
 

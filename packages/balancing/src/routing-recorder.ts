@@ -1,5 +1,6 @@
 import { ConfigError, DataError } from "@moekit/core";
-import { addInto, LayerTotals, type LayerTotalsJson } from "./layer-totals.js";
+import { checkWholeFromOne } from "./internal/check.js";
+import { addInto, checkLength, LayerTotals, restore, type LayerTotalsJson } from "./layer-totals.js";
 
 /**
  * What to record, and how large it is.
@@ -78,8 +79,11 @@ export class RoutingRecorder {
   readonly layers: readonly LayerTotals[];
   readonly crossings: readonly Crossing[];
 
-  /** @throws ConfigError if a layer of a pair does not exist. */
+  /** @throws ConfigError if a number is not whole or too small, or a layer of a pair does not exist. */
   constructor({ numLayers, numExperts, numDomains = 0, layerPairs = eachAndNext(numLayers) }: RecorderOptions) {
+    checkWholeFromOne("RoutingRecorder", "numLayers", numLayers);
+    checkWholeFromOne("RoutingRecorder", "numExperts", numExperts);
+    if (numDomains !== 0) checkWholeFromOne("RoutingRecorder", "numDomains", numDomains);
     const missing = layerPairs.flat().find((layer) => !Number.isInteger(layer) || layer < 0 || layer >= numLayers);
     if (missing !== undefined) throw new ConfigError(`RoutingRecorder: layers of layerPairs must be 0 to ${numLayers - 1}; got ${missing}.`);
     this.options = { numLayers, numExperts, numDomains, layerPairs };
@@ -134,16 +138,19 @@ export class RoutingRecorder {
 
   /**
    * The recorder that was written with `JSON.stringify`.
+   * @throws DataError if an array has another length than the options say.
    * @example const recorder = RoutingRecorder.fromJson(JSON.parse(text));
    */
   static fromJson(json: RecorderJson): RoutingRecorder {
     const recorder = new RoutingRecorder(json.options);
+    checkLength("layers", recorder.layers, json.layers);
+    checkLength("crossings", recorder.crossings, json.crossings);
     recorder.numTokens = json.numTokens;
-    recorder.domainTokens.set(json.domainTokens);
+    restore("domainTokens", recorder.domainTokens, json.domainTokens);
     recorder.layers.forEach((layer, l) => layer.load(json.layers[l]!));
     recorder.crossings.forEach(({ topK, top1 }, i) => {
-      topK.set(json.crossings[i]!.topK);
-      top1.set(json.crossings[i]!.top1);
+      restore("crossings.topK", topK, json.crossings[i]!.topK);
+      restore("crossings.top1", top1, json.crossings[i]!.top1);
     });
     return recorder;
   }
@@ -156,7 +163,9 @@ export class RoutingRecorder {
       checkIds("expertIds", ids, -1, numExperts - 1);
     }
     for (const [name, values] of Object.entries({ valid, domainIds, tokenIds })) if (values && values.length !== numTokens) fail(`${name} must be [T] = [${numTokens}]`, values.length);
+    if (dropped && dropped.length !== numLayers) fail(`dropped must have one array for each of the ${numLayers} layers`, dropped.length);
     if (dropped?.some((mask, l) => mask.length !== expertIds[l]!.length)) fail("dropped must have the lengths of expertIds", dropped.map((mask) => mask.length).join(", "));
+    if (domainIds && numDomains === 0) fail("domainIds must be left out where numDomains is 0", `${domainIds.length} of them`);
     if (domainIds) checkIds("domainIds", domainIds, 0, numDomains - 1);
     if (tokenIds) checkIds("tokenIds", tokenIds, 0, Infinity);
   }

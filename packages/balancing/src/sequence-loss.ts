@@ -1,7 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
 import type { Scalar, Tensor1D, Tensor2D } from "@tensorflow/tfjs";
-import { ConfigError, matmul2d, readsSynchronously, stopGradient, tidy, type BalancingTerm, type LayerRouting, type MethodFacts } from "@moekit/core";
-import { termPerLayer, type LossOptions } from "./coefficient.js";
+import { ConfigError, hostInts, matmul2d, readsSynchronously, stopGradient, tidy, type BalancingTerm, type LayerRouting, type MethodFacts } from "@moekit/core";
+import { lossPerLayer, type LossOptions } from "./coefficient.js";
+import { checkBoolean, checkWholeFromOne } from "./internal/check.js";
 import { countedIds, shares, tokenWeights } from "./internal/load.js";
 
 /** The facts of {@link sequenceLoss}. */
@@ -13,7 +14,7 @@ export const sequenceLossFacts: MethodFacts = {
   formula: "mean over sequences s of E * sum_i f_si * Pbar_si; f_si = share of expert i in the choices of s",
   parameters: {
     coefficient: { default: 0.0001, range: "0 or more", meaning: "Weight of the loss." },
-    numSequences: { default: 64, range: "1 or more", meaning: "Most sequences in a micro-batch. Left out: read from the ids, where the backend reads synchronously." },
+    numSequences: { default: "from the ids", range: "1 or more", meaning: "Most sequences in a micro-batch; must be given where the backend cannot read ids synchronously." },
     countUnbiased: { default: false, range: "true or false", meaning: "Count the top k by probability instead of what a selection bias chose." },
   },
 };
@@ -36,11 +37,14 @@ export interface SequenceLossOptions extends LossOptions {
  * over its tokens of `probs`. With one sequence it is the loss of the batch ({@link switchLoss}). Needs
  * `context.sequenceIds`. Default coefficient 0.0001.
  *
- * @throws ConfigError (when the loss is computed) without sequence ids, or without `numSequences` where ids cannot be read.
+ * @throws ConfigError if a setting is out of its range; and, when the loss is computed, without sequence ids, with ids not below
+ * `numSequences` (seen only where ids can be read), or without `numSequences` where they cannot.
  * @source DeepSeek-V3, arXiv:2412.19437, eq. 17-20; Megatron-LM router.py, _apply_seq_aux_loss.
  * @example const terms = sequenceLoss({ coefficient: 1e-4 }).loss(trace);
  */
 export function sequenceLoss({ coefficient = 1e-4, numSequences, countUnbiased = false }: SequenceLossOptions = {}): BalancingTerm {
+  if (numSequences !== undefined) checkWholeFromOne("sequenceLoss", "numSequences", numSequences);
+  checkBoolean("sequenceLoss", "countUnbiased", countUnbiased);
   const value = (entry: LayerRouting): Scalar =>
     tidy(() => {
       const { routing } = entry;
@@ -52,7 +56,7 @@ export function sequenceLoss({ coefficient = 1e-4, numSequences, countUnbiased =
       const numReal = tf.sum(tf.cast(tf.greater(tokens_G, 0), "float32"));
       return tf.mul(tf.div(tf.sum(tf.mul(f_GE, meanProbs_GE)), tf.maximum(numReal, 1)), routing.numExperts) as Scalar;
     });
-  return { id: "sequenceLoss", scope: "sequence", loss: (trace) => termPerLayer("sequenceLoss", coefficient, trace, value) };
+  return lossPerLayer({ id: "sequenceLoss", scope: "sequence", coefficient, value });
 }
 
 /** `[T, G]`: 1 at the sequence of each real token. */
@@ -60,15 +64,20 @@ function membership(entry: LayerRouting, numSequences: number | undefined): Tens
   const { sequenceIds } = entry.context;
   if (!sequenceIds) throw new ConfigError(`sequenceLoss: context.sequenceIds must be given; layer ${entry.layer} has none.`);
   const ids_T = stopGradient(sequenceIds);
-  const sequences_G = tf.range(0, numSequences ?? readNumSequences(ids_T), 1, "int32");
+  const sequences_G = tf.range(0, countSequences(ids_T, numSequences), 1, "int32");
   const members_TG = tf.cast(tf.equal(tf.expandDims(ids_T, 1), sequences_G), "float32");
   return tf.mul(members_TG, tf.expandDims(tokenWeights(entry), 1)) as Tensor2D;
 }
 
-function readNumSequences(ids_T: Tensor1D): number {
-  if (!readsSynchronously()) throw new ConfigError(`sequenceLoss: numSequences must be given on the backend ${tf.getBackend()}, which cannot read ids synchronously.`);
-  const ids = ids_T.dataSync<"int32">() as Int32Array;
-  return 1 + ids.reduce((largest, id) => Math.max(largest, id), 0);
+/** A token of a sequence past the last one would silently not count, so ids are looked at where that costs nothing. */
+function countSequences(ids_T: Tensor1D, numSequences: number | undefined): number {
+  if (!readsSynchronously()) {
+    if (numSequences !== undefined) return numSequences;
+    throw new ConfigError(`sequenceLoss: numSequences must be given on the backend ${tf.getBackend()}, which cannot read ids synchronously.`);
+  }
+  const largest = hostInts(ids_T).reduce((most, id) => Math.max(most, id), 0);
+  if (largest >= (numSequences ?? Infinity)) throw new ConfigError(`sequenceLoss: context.sequenceIds must be below numSequences = ${numSequences}; got ${largest}.`);
+  return numSequences ?? largest + 1;
 }
 
 /** `[T, E]`: 1 at the chosen experts. */

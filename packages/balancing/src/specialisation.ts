@@ -1,4 +1,4 @@
-import { randomUniform } from "@moekit/core";
+import { ConfigError, randomUniform } from "@moekit/core";
 import { layerOf, rowsOf } from "./internal/rows.js";
 import type { RoutingRecorder } from "./routing-recorder.js";
 
@@ -64,11 +64,13 @@ function specialisationOf(tokenId: number, counts: Float64Array): TokenSpecialis
  * @param limit - Default 10.
  * @returns Most frequent first, ties to the lower id. `count`: occurrences that went to this expert; `share`: their part of all
  * occurrences of the id.
- * @throws ConfigError if the layer was not recorded.
+ * @throws ConfigError if the layer was not recorded or has no such expert.
  * @source OpenMoE (Xue et al. 2024), arXiv:2402.01739, section 4.
  * @example topTokens(recorder, 0, 3).map(({ tokenId }) => tokenizer.decode([tokenId]));
  */
 export function topTokens(recorder: RoutingRecorder, layer: number, expertId: number, limit = 10): TokenSpecialisation[] {
+  const { numExperts } = recorder.options;
+  if (!(Number.isInteger(expertId) && expertId >= 0 && expertId < numExperts)) throw new ConfigError(`topTokens: expertId must be 0 to ${numExperts - 1}; got ${expertId}.`);
   return [...layerOf("topTokens", recorder, layer).tokens]
     .map(([tokenId, counts]) => ({ tokenId, count: counts[expertId]!, expertId, share: counts[expertId]! / counts.reduce((a, b) => a + b, 0) }))
     .filter(({ count }) => count > 0)

@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import fc from "fast-check";
 import { beforeEach, describe, expect, it } from "vitest";
 import { switchLoss, type SwitchLossOptions } from "./switch-loss.js";
-import { BACKENDS, best64, closeTo, expectNoLeak, expectSame, LOGITS, routed, softmax64, sum, valueOf, type Routed } from "./testing/layer-routing.js";
+import { BACKENDS, best64, closeTo, expectNoLeak, expectSame, LOGITS, routed, softmax64, sum, useBackend, valueOf, type Routed } from "./testing/layer-routing.js";
 
 const lossOf = (logits: tf.Tensor2D | number[][], options: SwitchLossOptions = {}, entry: Routed = {}) => switchLoss(options).loss([routed(logits, entry)])[0]!;
 
@@ -18,7 +18,7 @@ const switch64 = (logits: number[][], f: number[]) => {
 };
 
 describe.each(BACKENDS)("switchLoss on %s", (backend) => {
-  beforeEach(() => tf.setBackend(backend));
+  beforeEach(() => useBackend(backend));
 
   it("is 1.107424 for one choice and 1.026020 for two on the numbers worked by hand", () => {
     // k = 1: counts [2, 1, 1], f = [.5, .25, .25], mean P = [.476566, .259487, .263948]; 3 * sum f P
@@ -75,7 +75,7 @@ describe.each(BACKENDS)("switchLoss on %s", (backend) => {
 });
 
 describe("switchLoss", () => {
-  beforeEach(() => tf.setBackend("cpu"));
+  beforeEach(() => useBackend("cpu"));
 
   it("takes one coefficient, one for each layer, or a function of layer and step", () => {
     const trace = [routed(LOGITS, { layer: 1, context: { step: 5 } }), routed(LOGITS, { layer: 3, context: { step: 5 } })];

@@ -1,7 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
 import type { Scalar } from "@tensorflow/tfjs";
-import { tidy, type BalancingTerm, type LayerRouting, type MethodFacts } from "@moekit/core";
-import { termPerLayer, type LossOptions } from "./coefficient.js";
+import { ConfigError, tidy, type BalancingTerm, type LayerRouting, type MethodFacts } from "@moekit/core";
+import { lossPerLayer, type LossOptions } from "./coefficient.js";
+import { checkBoolean, checkOneOf } from "./internal/check.js";
 import { choiceCounts, dot, meanOverTokens, numTokens, shares } from "./internal/load.js";
 
 /** The facts of {@link switchLoss}. */
@@ -45,15 +46,20 @@ export interface SwitchLossOptions extends LossOptions {
  * before capacity. `f` is a constant, so that the gradient at logit (t, i) is `E / T * P_ti * (f_i - sum_j P_tj f_j)`.
  * Default coefficient 0.01.
  *
+ * @throws ConfigError if a setting is not among those of the facts; and, when the loss is computed, if experts choose tokens and
+ * only first or unbiased choices are to be counted.
  * @source Fedus et al. 2021, arXiv:2101.03961, eq. 4-6.
  * @example const terms = switchLoss({ coefficient: 0.01 }).loss(trace);
  */
 export function switchLoss({ coefficient = 0.01, fNorm = "assignments", countUnbiased = false }: SwitchLossOptions = {}): BalancingTerm {
+  checkOneOf("switchLoss", "fNorm", fNorm, ["assignments", "tokens", "top1"]);
+  checkBoolean("switchLoss", "countUnbiased", countUnbiased);
+  if (fNorm === "top1" && countUnbiased) throw new ConfigError("switchLoss: countUnbiased must be false with fNorm top1, which counts first choices only; got true.");
   const value = (entry: LayerRouting): Scalar =>
     tidy(() => {
       const counts_E = choiceCounts(entry, fNorm === "top1" ? "first" : countUnbiased ? "unbiased" : "made");
       const f_E = fNorm === "assignments" ? shares(counts_E) : tf.div(counts_E, numTokens(entry));
       return tf.mul(dot(f_E, meanOverTokens(entry.routing.probs, entry)), entry.routing.numExperts) as Scalar;
     });
-  return { id: "switchLoss", scope: "micro-batch", loss: (trace) => termPerLayer("switchLoss", coefficient, trace, value) };
+  return lossPerLayer({ id: "switchLoss", scope: "micro-batch", coefficient, value });
 }

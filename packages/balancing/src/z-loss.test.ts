@@ -1,13 +1,13 @@
 import * as tf from "@tensorflow/tfjs";
 import { beforeEach, describe, it } from "vitest";
-import { BACKENDS, closeTo, expectNoLeak, expectSame, LOGITS, routed, sum, valueOf } from "./testing/layer-routing.js";
+import { BACKENDS, closeTo, expectNoLeak, expectSame, LOGITS, routed, sum, useBackend, valueOf } from "./testing/layer-routing.js";
 import { zLoss } from "./z-loss.js";
 
 const lossOf = (logits: tf.Tensor2D | number[][], valid?: number[]) => zLoss().loss([routed(logits, { context: { valid: valid && tf.tensor1d(valid) } })])[0]!.value;
 const logSumExp = (row: number[]) => Math.log(sum(row.map(Math.exp)));
 
 describe.each(BACKENDS)("zLoss on %s", (backend) => {
-  beforeEach(() => tf.setBackend(backend));
+  beforeEach(() => useBackend(backend));
 
   it("is the mean square of the log-sum-exps", () => {
     // 2.407606, 2.407606, 2.180270, 3.169846

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import type { Scalar } from "@tensorflow/tfjs";
 import { tidy, type BalancingTerm, type LayerRouting, type MethodFacts } from "@moekit/core";
-import { termPerLayer, type LossOptions } from "./coefficient.js";
+import { lossPerLayer, type LossOptions } from "./coefficient.js";
 import { meanOverTokens } from "./internal/load.js";
 
 /** The facts of {@link zLoss}. */
@@ -23,5 +23,5 @@ export const zLossFacts: MethodFacts = {
  */
 export function zLoss({ coefficient = 0.001 }: LossOptions = {}): BalancingTerm {
   const value = (entry: LayerRouting): Scalar => tidy(() => meanOverTokens<Scalar>(tf.square(tf.logSumExp(entry.routing.logits, 1)), entry));
-  return { id: "zLoss", scope: "micro-batch", loss: (trace) => termPerLayer("zLoss", coefficient, trace, value) };
+  return lossPerLayer({ id: "zLoss", scope: "micro-batch", coefficient, value });
 }

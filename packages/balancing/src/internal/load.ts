@@ -15,7 +15,7 @@ export function numTokens(entry: LayerRouting): Scalar {
 
 /** Mean over the real tokens of the first axis of `[T]` or `[T, E]`; carries the gradient. */
 export function meanOverTokens<T extends tf.Tensor>(values: tf.Tensor, entry: LayerRouting): T {
-  if (!entry.context.valid && values.shape[0]! > 0) return tf.mean(values, 0) as T;
+  if (!entry.context.valid) return tf.mean(values, 0) as T;
   const weights = tf.reshape(tokenWeights(entry), [-1, ...values.shape.slice(1).map(() => 1)]);
   return tf.div(tf.sum(tf.mul(values, weights), 0), numTokens(entry)) as T;
 }
