@@ -1,8 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
 import fc from "fast-check";
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import { LossFreeBias, type LossFreeBiasOptions } from "./loss-free-bias.js";
-import { BACKENDS, closeTo, useBackend } from "./testing/layer-routing.js";
+import { BACKENDS, closeTo, REMOTE, useBackend } from "./testing/layer-routing.js";
 
 const biasOf = (numExperts: number) => tf.tidy(() => tf.variable(tf.zeros([numExperts]), false)) as tf.Variable<tf.Rank.R1>;
 
@@ -97,8 +97,30 @@ describe("LossFreeBias", () => {
     const controller = new LossFreeBias({ layers });
     expect(() => controller.afterStep([{ layer: 0, counts: new Float32Array([0, 2]) }])).toThrow("counts of layer 1 must have one number for each of its 2 experts; got none");
     expect(() => controller.afterStep([{ layer: 0, counts: new Float32Array(2) }, { layer: 1, counts: new Float32Array(3) }])).toThrow("got 3");
+    expect(() => controller.afterStep([{ layer: 0, counts: new Float32Array([0, 2]) }, { layer: 1, counts: new Float32Array([1, NaN]) }])).toThrow("counts of layer 1 must be numbers; got 1, NaN");
     expect([...layers[0]!.expertBias.dataSync()]).toEqual([0, 0]);
     expect(() => new LossFreeBias({ layers: [layers[0]!, layers[0]!] })).toThrow("each layer must be listed once; got 0, 0");
+  });
+
+  it("refuses settings that are none", () => {
+    const create = (options: object) => () => new LossFreeBias({ layers: [], ...options });
+    expect(create({ rule: "signs" })).toThrow('LossFreeBias: rule must be sign or proportional; got "signs".');
+    expect(create({ speed: NaN })).toThrow("speed must be a number of 0 or more; got NaN");
+    expect(create({ centred: 1 })).toThrow("centred must be true or false; got 1");
+    expect(() => create({ speed: (update: number) => -update - 1 })().afterStep([])).toThrow("speed of update 0 must be a number of 0 or more; got -1");
+  });
+
+  it("reads nothing back where that is not free, however often it moves", async () => {
+    await useBackend(REMOTE);
+    const layers = [{ layer: 0, expertBias: biasOf(3) }];
+    const controller = new LossFreeBias({ layers, speed: (update) => update + 1 });
+    const reads = vi.spyOn(tf.engine(), "readSync");
+    for (let step = 0; step < 3; step++) controller.afterStep([{ layer: 0, counts: new Float32Array([2, 1, 0]) }]);
+    // Only its own two scalars, which never leave the host.
+    const own = Object.values(controller.state()).filter((tensor) => tensor.rank === 0).map((tensor) => tensor.dataId);
+    expect([reads.mock.calls.length, reads.mock.calls.every(([dataId]) => own.includes(dataId))]).toEqual([6, true]);
+    reads.mockRestore();
+    expect([...layers[0]!.expertBias.dataSync()]).toEqual([-6, 0, 6]);
   });
 
   it("centred steps sum to 0 and choose as plain ones do, whatever the counts", () => {
