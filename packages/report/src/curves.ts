@@ -1,22 +1,22 @@
 import type { Point } from "./charts/line-chart.js";
 
 /**
- * Exponential moving average of a curve, for noisy step values. Points that are not finite are left out of the average.
+ * Centred moving average of a curve, for noisy step values. It does not lag behind; near the ends the window shrinks. Points
+ * that are not finite are left out of the averages and stay as they are.
  *
- * @param weight - Of the past, 0 to 1.
- * @example smooth([[0, 1], [1, 3]], 0.5); // [[0, 1], [1, 2]]
+ * @param reach - Neighbours on either side.
+ * @example smooth([[0, 1], [1, 3], [2, 8]], 1); // [[0, 1], [1, 4], [2, 8]]
  */
-export function smooth(points: readonly Point[], weight: number): Point[] {
-  let average: number | undefined;
-  return points.map(([x, y]) => {
-    if (!Number.isFinite(y)) return [x, y];
-    average = average === undefined ? y : weight * average + (1 - weight) * y;
-    return [x, average];
+export function smooth(points: readonly Point[], reach: number): Point[] {
+  return points.map(([x, y], i) => {
+    const near = Math.min(reach, i, points.length - 1 - i);
+    const window = points.slice(i - near, i + near + 1).flatMap(([, value]) => (Number.isFinite(value) ? [value] : []));
+    return [x, Number.isFinite(y) ? mean(window) : y];
   });
 }
 
-/** The weight that lets a fiftieth of the curve count. */
-export const smoothing = (numPoints: number): number => 1 - 1 / Math.max(1, numPoints / 50);
+/** The reach that averages over a fortieth of the curve. */
+export const reachOf = (numPoints: number): number => Math.round(numPoints / 80);
 
 /** At most `limit` points: each the mean of equally many neighbours. */
 export function thinned(points: readonly Point[], limit = 300): Point[] {

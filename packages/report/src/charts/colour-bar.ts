@@ -10,7 +10,7 @@ const SLICES = 33;
  * @example colourBar(ratioScale(), "load relative to an even share");
  */
 export function colourBar(scale: ColourScale, valueLabel: string): string {
-  return picture(300, 48, `Colour scale: ${valueLabel}`, colourBarParts(scale, valueLabel, 10, 280, 14), { "data-legend": valueLabel });
+  return picture(320, 40, `Colour scale: ${valueLabel}`, colourBarParts(scale, valueLabel, 16, 284, 14), { "data-legend": valueLabel });
 }
 
 /** A colour bar inside another picture; `top` is the upper edge of the colours. */
@@ -30,5 +30,5 @@ function chanceMark({ chance, position }: ColourScale, left: number, width: numb
   const x = left + position(chance) * width;
   const line = element("line", { x1: x, x2: x, y1: top - 3, y2: top + 12, class: "chance" });
   const fits = x - left > taken + 24;
-  return [line, fits ? label("chance", { x, y: top - 4, class: "axis", "text-anchor": "middle" }) : label("| chance", { x: left + width, y: top - 4, class: "axis", "text-anchor": "end" })];
+  return [line, fits ? label("chance", { x, y: top - 4, class: "axis", "text-anchor": "middle" }) : label("line: chance", { x: left + width, y: top - 4, class: "axis", "text-anchor": "end" })];
 }

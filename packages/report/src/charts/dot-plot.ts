@@ -1,6 +1,6 @@
 import { DataError } from "@moekit/core";
 import { element, label, tooltip } from "../draw/markup.js";
-import { significant, tickText } from "../draw/numbers.js";
+import { precise, significant, tickText } from "../draw/numbers.js";
 import { seriesColor } from "../draw/palette.js";
 import { emptyPicture, heading, picture, roomForNames, rowName, textWidth } from "../draw/picture.js";
 import { extent, linearScale, type Scale } from "../draw/scale.js";
@@ -51,7 +51,7 @@ export function dotPlot(series: readonly DotSeries[], { title, rows, xLabel, fro
   const [low, high] = extent(fromZero ? [0, ...values] : values);
   const pad = (high - low || Math.abs(high) || 1) * 0.06;
   const x = linearScale([fromZero ? Math.min(0, low) : low - pad, high + pad], [left, right], width > 450 ? 6 : 4);
-  const top = legend.bottom + 8;
+  const top = legend.bottom + 14;
   const bottom = top + rows.length * ROW;
   const body = [heading(title), ...legend.marks, ...gridLines(x, top, bottom), ...rows.flatMap((name, r) => row(name, r, series, x, left, right, top + (r + 0.5) * ROW))];
   return picture(width, bottom + 38, title, [...body, label(xLabel, { x: (left + right) / 2, y: bottom + 33, class: "axis", "text-anchor": "middle" })], { "data-rows": rows.length });
@@ -77,7 +77,7 @@ function gridLines(x: Scale, top: number, bottom: number): string[] {
 function row(name: string, r: number, series: readonly DotSeries[], x: Scale, left: number, right: number, y: number): string[] {
   const base = element("line", { x1: left, x2: right, y1: y, y2: y, class: "grid" });
   const marks = series.flatMap((s, i) => (Number.isFinite(s.values[r]) ? [mark(x(s.values[r]!), y, i, s, `${name}, ${s.name}: ${significant(s.values[r]!, 4)}`)] : []));
-  const written = series.flatMap((s) => (s.emphasised && Number.isFinite(s.values[r]) ? [label(significant(s.values[r]!, 3), { x: x(s.values[r]!), y: y - 9, class: "end halo", "text-anchor": "middle" })] : []));
+  const written = series.flatMap((s) => (s.emphasised && Number.isFinite(s.values[r]) ? [label(precise(s.values[r]!, 3), { x: x(s.values[r]!), y: y - 9, class: "end halo", "text-anchor": "middle" })] : []));
   // The emphasised mark comes last, on top of the others.
   return [rowName(name, left - 8, y + 4), base, ...marks.reverse(), ...written];
 }

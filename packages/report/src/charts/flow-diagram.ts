@@ -64,7 +64,7 @@ export function flowDiagram(flows: readonly Flow[], { title, width = 760 }: Flow
   const links = flows.flatMap((flow, i) => linksOf(flow, columns[i]!, columns[i + 1]!, x[i]! + BAR, x[i + 1]!));
   const nodes = columns.flatMap((column, i) => column.map((node) => nodeMark(node, x[i]!, layers[i]!, i === columns.length - 1)));
   const names = layers.map((layer, i) => label(`layer ${layer}`, { x: i === 0 ? 4 : i === layers.length - 1 ? width - 4 : x[i]! + BAR / 2, y: 36, class: "axis", "text-anchor": i === 0 ? "start" : i === layers.length - 1 ? "end" : "middle" }));
-  return picture(width, TOP + HEIGHT + 8, title, [heading(title, "by best expert"), ...names, ...links.sort((a, b) => a.order - b.order).map((link) => link.mark), ...nodes]);
+  return picture(width, TOP + HEIGHT + 8, title, [heading(title, "by best expert"), ...names, ...links, ...nodes]);
 }
 
 /** The first layer by expert, each other by the mean place of where its tokens come from. */
@@ -93,23 +93,33 @@ function stacked(experts: readonly { readonly expert: number; readonly tokens: n
   });
 }
 
-function linksOf({ from, to, counts }: Flow, left: readonly Node[], right: readonly Node[], x1: number, x2: number): { order: number; mark: string }[] {
+/** The links between two layers: all weak ones as one shape, then the strong ones with their numbers. */
+function linksOf({ from, to, counts }: Flow, left: readonly Node[], right: readonly Node[], x1: number, x2: number): string[] {
   const all = total(counts);
-  const used = new Map(right.map((node) => [node, 0]));
+  const links = placed(counts, left, right).map((link) => ({ ...link, lift: (link.tokens * all) / (link.source.tokens * link.target.tokens), d: ribbon(x1, link.y1, link.w1, x2, link.y2, link.w2) }));
+  const weak = links.filter(({ lift }) => lift <= STRONG).map(({ d }) => d);
+  const strong = links.filter(({ lift }) => lift > STRONG).sort((a, b) => a.lift - b.lift);
+  const marks = strong.map(({ source, target, tokens, lift, d }) => {
+    const tip = `layer ${from} expert ${source.expert} to layer ${to} expert ${target.expert}: ${percent(tokens / source.tokens)} of its tokens, ${significant(lift, 2)} times what independent layers give`;
+    const { class: paintClass, fill } = expertPaint(source.expert);
+    return element("path", { d, class: `link ${paintClass.split(" ")[0]}`, fill, "data-tokens": tokens }, tooltip(tip));
+  });
+  return [element("path", { d: weak.join(""), class: "weak", fill: "#8a929c" }), ...marks];
+}
+
+/** Where each link leaves its source and enters its target, and how wide it is there. */
+function placed(counts: Flow["counts"], left: readonly Node[], right: readonly Node[]): { source: Node; target: Node; tokens: number; y1: number; w1: number; y2: number; w2: number }[] {
+  const entered = new Map(right.map((node) => [node, 0]));
   return left.flatMap((source) => {
     let out = 0;
     return right.flatMap((target) => {
       const tokens = counts[source.expert]![target.expert]!;
       if (!(tokens > 0)) return [];
-      const widths = [(tokens / source.tokens) * source.height, (tokens / target.tokens) * target.height] as const;
-      const [y1, y2] = [source.y + out, target.y + used.get(target)!];
-      out += widths[0];
-      used.set(target, used.get(target)! + widths[1]);
-      const lift = (tokens * all) / (source.tokens * target.tokens);
-      const tip = `layer ${from} expert ${source.expert} to layer ${to} expert ${target.expert}: ${percent(tokens / source.tokens)} of its tokens, ${significant(lift, 2)} times what independent layers give`;
-      const strong = lift > STRONG;
-      const paint = strong ? expertPaint(source.expert) : { class: "", fill: "#8a929c" };
-      return [{ order: strong ? lift : 0, mark: element("path", { d: ribbon(x1, y1, widths[0], x2, y2, widths[1]), ...paint, class: `${paint.class.split(" ")[0]} link${strong ? " strong" : ""}`.trim(), "data-tokens": tokens }, tooltip(tip)) }];
+      const [w1, w2] = [(tokens / source.tokens) * source.height, (tokens / target.tokens) * target.height];
+      const link = { source, target, tokens, w1, w2, y1: source.y + out, y2: target.y + entered.get(target)! };
+      out += w1;
+      entered.set(target, entered.get(target)! + w2);
+      return [link];
     });
   });
 }

@@ -33,6 +33,9 @@ export interface HeatMapOptions {
   readonly rowHeight?: number;
 }
 
+/** Cells this wide hold three characters. */
+const WRITABLE = 15;
+
 /** Pixels of the cells. */
 interface Grid {
   readonly left: number;
@@ -44,8 +47,8 @@ interface Grid {
 }
 
 /**
- * A matrix as coloured cells. Each cell has its value as tooltip and as `data-value`; a value that is not finite is left blank and
- * crossed out. An empty matrix gives a picture that says "no data".
+ * A matrix as coloured cells. Each cell has its value as tooltip and, to six digits, as `data-value`; a value that is not finite is left
+ * blank. An empty matrix gives a picture that says "no data".
  *
  * @param values - `[row][column]`
  * @returns SVG.
@@ -62,7 +65,7 @@ export function heatMap(values: readonly (readonly number[])[], options: HeatMap
     heading(title),
     ...rowNames(rows, grid),
     ...(options.axis ? axisTicks(options.axis, grid) : columnNames(columns, grid)),
-    ...values.flatMap((row, r) => row.map((value, c) => cell(value, r, c, options, grid))),
+    ...values.map((row, r) => element("g", { "data-row": r }, row.map((value, c) => cell(value, r, c, options, grid)))),
     options.columnLabel === undefined ? "" : label(options.columnLabel, { x: (grid.left + grid.right) / 2, y: grid.bottom + 29, class: "axis", "text-anchor": "middle" }),
     ...bar,
   ];
@@ -84,13 +87,13 @@ function gridOf({ rows, columns, rowHeight = Math.min(20, Math.max(4, 200 / rows
 function cell(value: number, r: number, c: number, options: HeatMapOptions, { left, top, cellWidth, cellHeight }: Grid): string {
   const { text = significant, scale, outlined, cellText, rows, columns } = options;
   const box = { x: left + c * cellWidth, y: top + r * cellHeight, width: cellWidth - (cellWidth > 10 ? 1 : 0), height: cellHeight - (cellHeight > 7 ? 1 : 0) };
-  const data = { "data-row": r, "data-column": c, "data-value": String(value) };
+  const data = { "data-value": String(Number(value.toPrecision(6))) };
   const tip = tooltip(`${rows[r]}, ${columns[c]}: ${Number.isFinite(value) ? text(value) : "no value"}`);
   if (!Number.isFinite(value)) return element("rect", { ...box, class: "missing", fill: "none", ...data }, tip);
   const { class: paintClass, fill } = scale.paint(value);
   const rect = element("rect", { ...box, class: outlined?.(value) ? `${paintClass} outlined` : paintClass, fill, ...data }, tip);
   const written = cellText?.(value);
-  if (written === undefined || textWidth(written) > cellWidth + 2 || cellHeight < 12) return rect;
+  if (written === undefined || cellWidth < WRITABLE || cellHeight < 12) return rect;
   return rect + label(written, { x: box.x + box.width / 2, y: box.y + box.height / 2 + 3.2, class: "in", "text-anchor": "middle" });
 }
 
@@ -105,7 +108,7 @@ function columnNames(columns: readonly string[], { left, bottom, cellWidth }: Gr
 }
 
 function axisTicks(domain: readonly [number, number], { left, right, bottom }: Grid): string[] {
-  const x = linearScale(domain, [left, right], 4);
+  const x = linearScale(domain, [left, right], 5);
   return x.ticks.map((tick) => {
     const half = textWidth(tickText(tick)) / 2;
     return element("line", { x1: x(tick), x2: x(tick), y1: bottom, y2: bottom + 4, class: "base" }) + label(tickText(tick), { x: Math.min(x(tick), right + 2 - half), y: bottom + 15, class: "tick", "text-anchor": "middle" });

@@ -64,7 +64,7 @@ export function lineChart(lines: readonly Line[], options: LineChartOptions): st
   const points = drawn.flatMap((line) => line.points).filter(([, y]) => Number.isFinite(y));
   if (points.length === 0) return emptyPicture(width, title);
   const frame = frameOf(drawn, width);
-  const x = linearScale(extent(points.map(([px]) => px)), [frame.left, frame.right], width > 450 ? 6 : 4);
+  const x = linearScale(extent(points.map(([px]) => px)), [frame.left, frame.right], width > 450 ? 6 : 5);
   const yDomain = padded(extent([...points.map(([, py]) => py), ...references.map(({ value }) => value)]), options.logY);
   const y = (options.logY ? logScale : linearScale)(yDomain, [frame.bottom, frame.top]);
   return picture(width, frame.bottom + 36, title, [

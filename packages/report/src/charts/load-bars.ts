@@ -49,5 +49,7 @@ export function loadBars(shares: readonly number[], { title, chance, most = Math
 function bar(share: number, expert: number, x: number, slot: number, y: (value: number) => number): string {
   if (!Number.isFinite(share)) return "";
   const box = { x: x + slot * 0.1, width: slot * 0.8, y: y(share), height: Math.max(0, y(0) - y(share)) };
-  return element("rect", { ...box, ...expertPaint(expert), "data-value": String(share) }, tooltip(`expert ${expert}: ${percent(share, 1)}`));
+  const { class: paintClass, fill } = expertPaint(expert);
+  // The ring would cover a thin bar.
+  return element("rect", { ...box, class: slot < 12 ? paintClass.split(" ")[0] : paintClass, fill, "data-value": String(share) }, tooltip(`expert ${expert}: ${percent(share, 1)}`));
 }

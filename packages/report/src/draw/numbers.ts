@@ -14,6 +14,13 @@ export function significant(value: number, digits = 3): string {
   return Math.abs(rounded) >= 1e5 ? compact(rounded) : String(rounded);
 }
 
+/** Exactly so many significant digits, as in columns: 46.4 is `46.40` with four. */
+export function precise(value: number, digits = 3): string {
+  if (!Number.isFinite(value)) return "no value";
+  if (Math.abs(value) >= 10 ** digits) return Math.round(value).toLocaleString("en");
+  return value === 0 ? "0" : value.toFixed(Math.max(0, digits - 1 - Math.floor(Math.log10(Math.abs(value)))));
+}
+
 /** Large numbers with a unit: 1234567 is `1.23 M`. */
 export function compact(value: number): string {
   if (!Number.isFinite(value)) return "no value";

@@ -27,7 +27,7 @@ export function page(title: string, head: string, sections: readonly Section[]):
 <body>
 <header>${head}<nav aria-label="Sections">${links.join("")}</nav></header>
 <main>
-${sections.map(sectionMarkup).join("\n")}
+${numbered(sections.map(sectionMarkup).join("\n"))}
 </main>
 <script>${SCRIPT}</script>
 </body>
@@ -35,14 +35,30 @@ ${sections.map(sectionMarkup).join("\n")}
 `;
 }
 
+/** Numbers the captions of figures in their order. */
+function numbered(markup: string): string {
+  let number = 0;
+  return markup.replace(/<figcaption><b>/g, (caption) => `${caption}Figure ${++number}. `);
+}
+
 function sectionMarkup({ id, title, text, body }: Section): string {
   return `<section id="${id}"><h2>${escapeText(title)}</h2><p class="about">${escapeText(text)}</p><div class="figures">\n${body.join("\n")}\n</div></section>`;
 }
 
-/** A figure: its picture or panels, and a caption of a name and what to see. `full` takes the whole width. */
-export function figure(name: string, see: string, body: string | readonly string[], { full = false } = {}): string {
-  const content = typeof body === "string" ? body : element("div", { class: "panels" }, body);
-  return element("figure", { class: full ? "full" : undefined }, [content, `<figcaption><b>${escapeText(name)}</b> ${escapeText(see)}</figcaption>`]);
+/** How wide a figure is: half a page, a whole one, or a whole one with the caption beside the picture. */
+export type Width = "half" | "full" | "beside";
+
+/** A figure: its picture, and a caption of a name and what to see. */
+export function figure(name: string, see: string, body: string, width: Width = "half"): string {
+  const caption = `<figcaption><b>${escapeText(name)}.</b> ${escapeText(see)}</figcaption>`;
+  return element("figure", { class: width === "half" ? undefined : width }, [element("div", {}, body), caption]);
+}
+
+/** One picture per layer, side by side; `draw` is told how wide. `legend` is shared by all. */
+export function panels<T>(layers: readonly T[], draw: (layer: T, index: number, width: number) => string, legend = ""): string {
+  // Two and four make whole rows of two, everything else rows of three.
+  const pairs = [1, 2, 4].includes(layers.length);
+  return element("div", { class: pairs ? "panels pairs" : "panels" }, layers.map((layer, i) => draw(layer, i, pairs ? 420 : 360))) + legend;
 }
 
 /** A picture drawn for wide and for narrow columns; the style sheet shows the one that fits. */

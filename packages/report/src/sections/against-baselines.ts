@@ -1,6 +1,6 @@
 import { dotPlot } from "../charts/dot-plot.js";
 import { element } from "../draw/markup.js";
-import { fixed, listed, significant } from "../draw/numbers.js";
+import { fixed, listed, precise } from "../draw/numbers.js";
 import { figure, responsive, table, type Section } from "../page/page.js";
 import type { ReportLoss, TrainingReport } from "../training-report.js";
 import { contenders, domainsOf, type Contender } from "./facts-of.js";
@@ -17,7 +17,7 @@ export function againstBaselines(report: TrainingReport): Section | undefined {
     text: names
       ? `A model that cannot beat counting has learned little. The baselines (${names}) were made from the same training tokens and scored on exactly the same held-out targets.`
       : "Loss on held-out text of each domain after training.",
-    body: [bitsFigure(domains, rivals), tables(domains, rivals)],
+    body: [bitsFigure(domains, rivals), lossTable(domains, rivals)],
   };
 }
 
@@ -37,18 +37,19 @@ function ahead(domains: readonly string[], [model, ...others]: readonly Contende
   );
 }
 
-function tables(domains: readonly string[], rivals: readonly Contender[]): string {
-  const bits = lossTable("Bits per byte", domains, rivals, (loss) => loss.bitsPerByte, (value) => fixed(value, 3));
-  const perplexity = lossTable("Perplexity per token", domains, rivals, (loss) => Math.exp(loss.nats), (value) => significant(value, 4));
-  return element("figure", {}, [bits, "<br/>", perplexity, `<figcaption>Best value of each row in bold. “All” counts each token once.</figcaption>`]);
+/** Bits per byte with the perplexity below it, best of each row in bold. */
+function lossTable(domains: readonly string[], rivals: readonly Contender[]): string {
+  const rows = domains.map((name, d) => lossRow(name, rivals.map(({ losses }) => losses[d])));
+  const all = domains.length > 1 ? [lossRow("all", rivals.map((rival) => rival.all))] : [];
+  return element("figure", {}, table(["", ...rivals.map(({ name }) => name)], [...rows, ...all], "Bits per byte, and below it perplexity per token"));
 }
 
-function lossTable(caption: string, domains: readonly string[], rivals: readonly Contender[], of: (loss: ReportLoss) => number, text: (value: number) => string): string {
-  const rows = [...domains.map((name, d) => [name, rivals.map(({ losses }) => losses[d])] as const), ...(domains.length > 1 ? [["all", rivals.map(({ all }) => all)] as const] : [])];
-  const cells = rows.map(([name, losses]) => {
-    const values = losses.map((loss) => (loss ? of(loss) : NaN));
-    const best = Math.min(...values.filter(Number.isFinite));
-    return [name, ...values.map((value) => (value === best && rivals.length > 1 ? `<b>${text(value)}</b>` : Number.isFinite(value) ? text(value) : "–"))];
+function lossRow(name: string, losses: readonly (ReportLoss | undefined)[]): string[] {
+  const best = Math.min(...losses.flatMap((loss) => (loss && Number.isFinite(loss.bitsPerByte) ? [loss.bitsPerByte] : [])));
+  const cells = losses.map((loss) => {
+    if (!loss) return "–";
+    const bits = fixed(loss.bitsPerByte, 3);
+    return `${loss.bitsPerByte === best && losses.length > 1 ? `<b>${bits}</b>` : bits}<small>${precise(Math.exp(loss.nats), 4)}</small>`;
   });
-  return table(["", ...rivals.map(({ name }) => name)], cells, caption);
+  return [name, ...cells];
 }

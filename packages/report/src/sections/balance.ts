@@ -3,10 +3,10 @@ import { colourBar } from "../charts/colour-bar.js";
 import { heatMap } from "../charts/heat-map.js";
 import { lineChart, type Line, type Point } from "../charts/line-chart.js";
 import { loadBars } from "../charts/load-bars.js";
-import { smooth, smoothing, stretches, sum, thinned } from "../curves.js";
+import { reachOf, smooth, stretches, sum, thinned } from "../curves.js";
 import { ratioScale } from "../draw/colour-scale.js";
 import { fixed, percent, significant } from "../draw/numbers.js";
-import { figure, responsive, type Section } from "../page/page.js";
+import { figure, panels, responsive, type Section } from "../page/page.js";
 import type { ReportStep, TrainingReport } from "../training-report.js";
 import { lateMaxVio, layerName, loadsOf } from "./facts-of.js";
 
@@ -24,15 +24,15 @@ function loadFigure(report: TrainingReport): string {
   const { steps } = report;
   const columns = stretches(steps, COLUMNS);
   const names = columns.map((some) => (some.length > 1 ? `steps ${some[0]!.step} to ${some.at(-1)!.step}` : `step ${some[0]!.step}`));
-  const panels = steps[0]!.layers.map((_, layer) => {
+  const pictures = panels(steps[0]!.layers, (_, layer, width) => {
     const ratios = columns.map((some) => loadRatios(some, layer));
     const rows = ratios[0]!.map((_, e) => `expert ${e}`);
-    const options = { title: layerName(report, layer), rows, columns: names, columnLabel: "step", scale: ratioScale(), axis: [steps[0]!.step, steps.at(-1)!.step] as const, text: (ratio: number) => `${significant(ratio, 2)} × an even share`, outlined: (ratio: number) => ratio < 0.1 };
+    const options = { width, title: layerName(report, layer), rows, columns: names, columnLabel: "step", scale: ratioScale(), axis: [steps[0]!.step, steps.at(-1)!.step] as const, text: (ratio: number) => `${significant(ratio, 2)} × an even share`, outlined: (ratio: number) => ratio < 0.1 };
     return heatMap(rows.map((_, e) => ratios.map((column) => column[e]!)), options);
-  });
+  }, colourBar(ratioScale(), "load relative to an even share"));
   const dead = loadsDead(steps.at(-1)!);
-  const see = `Each row is an expert, each column a stretch of training. Grey is an even share, red more, blue less; experts under a tenth of an even share are outlined (${dead} in the last step). Numbers of experts mean nothing across layers.`;
-  return figure("Expert load over time", see, [`<div class="panels">${panels.join("")}</div>${colourBar(ratioScale(), "load relative to an even share")}`].join(""), { full: true });
+  const see = `Each row is an expert, each column a stretch of training. Red is more than an even share, blue less; experts under a tenth of an even share are outlined (${dead} in the last step). Numbers of experts mean nothing across layers.`;
+  return figure("Expert load over time", see, pictures, "full");
 }
 
 /** Load of each expert in some steps, relative to an even share. */
@@ -59,7 +59,7 @@ function metricLines(report: TrainingReport, of: (load: LoadMetrics) => number):
   const loads = report.steps.map((step) => ({ step: step.step, metrics: loadsOf(step) }));
   return report.steps[0]!.layers.map((_, layer) => {
     const points = loads.map(({ step, metrics }): Point => [step, metrics[layer] ? of(metrics[layer]) : NaN]);
-    return { name: layerName(report, layer), points: thinned(smooth(points, smoothing(points.length))) };
+    return { name: layerName(report, layer), points: thinned(smooth(points, reachOf(points.length))) };
   });
 }
 
@@ -67,6 +67,6 @@ function heldOutLoad(report: TrainingReport): string {
   const { layers, numExperts } = report.routing!;
   const shares = layers.map(({ counts }) => counts.map((count) => count / sum(counts)));
   const most = Math.max(1 / numExperts, ...shares.flat()) * 1.08;
-  const panels = shares.map((share, layer) => loadBars(share, { title: layerName(report, layer), chance: 1 / numExperts, most }));
-  return figure("Load on held-out text", `Share of all assignments that each expert gets after training; dashed is an even share, ${percent(1 / numExperts, 1)}. Colours are those of the coloured text below.`, panels, { full: true });
+  const pictures = panels(shares, (share, layer, width) => loadBars(share, { title: layerName(report, layer), chance: 1 / numExperts, most, width }));
+  return figure("Load on held-out text", `Share of all assignments that each expert gets after training; dashed is an even share, ${percent(1 / numExperts, 1)}. Colours are those of the coloured text below.`, pictures, "full");
 }

@@ -1,6 +1,6 @@
 import { mean, sum } from "../curves.js";
 import { element, escapeText } from "../draw/markup.js";
-import { compact, duration, fixed, percent, significant } from "../draw/numbers.js";
+import { compact, duration, fixed, percent, precise, significant } from "../draw/numbers.js";
 import type { TrainingReport } from "../training-report.js";
 import { contenders, lateMaxVio, median, type Contender } from "./facts-of.js";
 
@@ -51,7 +51,7 @@ function qualityTile(report: TrainingReport): Tile | undefined {
 
 function perplexityTile(report: TrainingReport): Tile | undefined {
   const all = contenders(report)[0]?.all;
-  return all && { name: "Perplexity, held out", value: significant(Math.exp(all.nats)), note: `per token; ${fixed(all.nats, 2)} nats` };
+  return all && { name: "Perplexity, held out", value: precise(Math.exp(all.nats)), note: `per token; ${fixed(all.nats, 2)} nats` };
 }
 
 function sizeTile({ model }: TrainingReport): Tile {
@@ -72,5 +72,5 @@ function specialisationTile({ routing }: TrainingReport): Tile | undefined {
   const known = routing?.layers.filter((layer) => layer.informationBits !== undefined) ?? [];
   if (known.length === 0) return undefined;
   const [bits, shuffled] = [mean(known.map((layer) => layer.informationBits!)), mean(known.map((layer) => layer.shuffledBits!))];
-  return { name: "Domain in the expert", value: `${significant(bits, 2)} bits`, note: `${significant(shuffled, 2)} with shuffled labels` };
+  return { name: "Domain in the expert", value: `${precise(bits, 2)} bits`, note: `${precise(shuffled, 2)} with shuffled labels` };
 }

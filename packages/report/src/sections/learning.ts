@@ -1,5 +1,5 @@
 import { lineChart, type Point } from "../charts/line-chart.js";
-import { smooth, smoothing, thinned } from "../curves.js";
+import { reachOf, smooth, thinned } from "../curves.js";
 import { figure, responsive, type Section } from "../page/page.js";
 import type { ReportEvaluation, ReportStep, TrainingReport } from "../training-report.js";
 import { domainsOf, together } from "./facts-of.js";
@@ -16,7 +16,7 @@ function lossFigure(steps: readonly ReportStep[], evaluations: readonly ReportEv
   const heldOut = evaluations.map(({ step, domains }): Point => [step, together(Object.values(domains)).nats]);
   const lines = [
     { name: "each step", points: thinned(points), series: 0, faint: true },
-    { name: "training", points: thinned(smooth(points, smoothing(points.length))), series: 0 },
+    { name: "training", points: thinned(smooth(points, reachOf(points.length))), series: 0 },
     ...(heldOut.length ? [{ name: "held out", points: heldOut, series: 1 }] : []),
   ];
   const see = `Cross-entropy on training batches (pale: ${points.length > 300 ? "means of neighbouring steps" : "every step"}; strong: moving average)${heldOut.length ? " and on held-out text of all domains. Where the two part, the model starts to memorise" : ""}.`;

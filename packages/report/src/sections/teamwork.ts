@@ -4,8 +4,8 @@ import { heatMap } from "../charts/heat-map.js";
 import { lineChart } from "../charts/line-chart.js";
 import { mean, sum } from "../curves.js";
 import { shareScale } from "../draw/colour-scale.js";
-import { listed, percent } from "../draw/numbers.js";
-import { figure, responsive, type Section } from "../page/page.js";
+import { percent } from "../draw/numbers.js";
+import { figure, panels, responsive, type Section } from "../page/page.js";
 import type { RoutingSummary } from "../routing-summary.js";
 import type { TrainingReport } from "../training-report.js";
 import { layerName } from "./facts-of.js";
@@ -26,23 +26,23 @@ export function teamwork(report: TrainingReport): Section | undefined {
 }
 
 function flowFigure({ flows }: RoutingSummary): string {
-  const foretold = flows.map(({ from, to, accuracy, baseline }) => `${percent(accuracy)} from layer ${from} to ${to} (always guessing the busiest: ${percent(baseline)})`);
-  const see = `Tokens on their way, by best expert. Bars are experts, as tall as their tokens are many. Coloured links carry more than 1.5 times what independent layers would give; grey ones do not. Guessing a token's next expert from its present one is right in ${listed(foretold)} of cases.`;
-  return figure("Ways through the layers", see, responsive((width) => flowDiagram(flows, { title: "Ways of tokens", width }), 960), { full: true });
+  const average = (of: (flow: RoutingSummary["flows"][number]) => number) => percent(mean(flows.map(of)));
+  const see = `Tokens on their way, by best expert. Bars are experts, as tall as their tokens are many. Coloured links carry more than 1.5 times what independent layers would give; grey ones do not. Guessing a token's next expert from its present one succeeds ${average((flow) => flow.accuracy)} of the time, always guessing the busiest ${average((flow) => flow.baseline)}.`;
+  return figure("Ways through the layers", see, responsive((width) => flowDiagram(flows, { title: "Ways of tokens", width }), 1100), "full");
 }
 
 function pairFigure(report: TrainingReport, { layers, numExperts }: RoutingSummary, perToken: number): string {
   const chance = (perToken - 1) / (numExperts - 1);
   const scale = shareScale(Math.min(1, Math.max(2 * chance, ...layers.flatMap((layer) => layer.coActivation.flat()))), chance);
-  const panels = layers.map(({ coActivation }, l) => {
+  const pictures = panels(layers, ({ coActivation }, l, width) => {
     const order = strongestFirst(coActivation);
     const names = order.map(String);
     // An expert is no pair with itself.
     const matrix = order.map((i) => order.map((j) => (i === j ? NaN : coActivation[i]![j]!)));
-    return heatMap(matrix, { title: layerName(report, l), rows: names, columns: names, columnLabel: "also use this expert", scale, text: (share) => percent(share, 1) });
-  });
+    return heatMap(matrix, { width, title: layerName(report, l), rows: names, columns: names, columnLabel: "also use this expert", scale, rowHeight: 15, text: (share) => percent(share, 1) });
+  }, colourBar(scale, "share of the row's tokens"));
   const see = `Of the tokens that use the expert of the row, the share that also use that of the column. Experts stand in the order of their strongest pairs${numExperts > MOST_EXPERTS ? `, the first ${MOST_EXPERTS}` : ""}; chance is ${percent(chance, 1)}.`;
-  return figure("Pairs of experts", see, `<div class="panels">${panels.join("")}</div>${colourBar(scale, "share of the row's tokens")}`, { full: true });
+  return figure("Pairs of experts", see, pictures, "full");
 }
 
 /** Experts in the order in which they enter the strongest pairs, both ways of a pair together. */
@@ -56,5 +56,5 @@ function saturationFigure(report: TrainingReport): string {
   const { saturation = [], model } = report;
   const lines = saturation[0]!.layers.map((_, l) => ({ name: layerName(report, l), points: saturation.map(({ step, layers }) => [step, layers[l]!] as const) }));
   const see = `How much of the final routing each checkpoint already had, on the same tokens: ${percent(mean(saturation[0]!.layers))} at step ${saturation[0]!.step}. Dashed is the level of independent choices.`;
-  return figure("Router saturation", see, responsive((width) => lineChart(lines, { title: "Experts shared with the last checkpoint", xLabel: "step", yLabel: "share", references: [{ name: "chance", value: model.topK / model.numExperts }], width })));
+  return figure("Router saturation", see, responsive((width) => lineChart(lines, { title: "Experts shared with the last checkpoint", xLabel: "step", yLabel: "share", references: [{ name: "chance", value: model.topK / model.numExperts }], width })), "beside");
 }

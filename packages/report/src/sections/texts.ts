@@ -1,6 +1,6 @@
 import { colouredText, expertLegend } from "../charts/coloured-text.js";
 import { element, escapeText } from "../draw/markup.js";
-import { compact, duration, significant } from "../draw/numbers.js";
+import { compact, duration } from "../draw/numbers.js";
 import { sum } from "../curves.js";
 import { figure, table, type Section } from "../page/page.js";
 import type { ReportSample, TrainingReport } from "../training-report.js";
@@ -16,7 +16,7 @@ export function colouredTexts(report: TrainingReport): Section | undefined {
   const parts = texts.map(({ title, tokens }) => `<h3 class="routedTitle">${escapeText(title)}</h3>${colouredText(tokens, shown)}`);
   const head = `${element("p", { class: "layers" }, buttons)}${expertLegend(report.model.numExperts)}`;
   const see = "The background of a token is its best expert in the chosen layer. Press an expert to see only its tokens; rest on a token for its experts and gates in every layer. Experts past the twelfth repeat colours with a line below.";
-  return { id: "text", title: "Text in the colours of its experts", text: "The routing itself, token by token, on held-out text of each domain.", body: [figure("Routed text", see, head + parts.join(""), { full: true })] };
+  return { id: "text", title: "Text in the colours of its experts", text: "The routing itself, token by token, on held-out text of each domain.", body: [figure("Routed text", see, head + parts.join(""), "full")] };
 }
 
 /** The layer whose experts tell most about the domain; the first if that is unknown. */
@@ -39,11 +39,11 @@ export function facts(report: TrainingReport): Section {
   const rows: [string, string | undefined][] = [
     ["parameters", compact(model.parameters)],
     ["active parameters per token", compact(model.activeParameters)],
-    ["experts per layer, per token", `${model.numExperts}, ${model.topK}`],
+    ["experts per token", `${model.topK} of ${model.numExperts}`],
     ["MoE layers", String(steps[0]!.layers.length)],
     ["optimiser steps", String(steps.at(-1)!.step)],
     ["training tokens", compact(sum(steps.map((step) => step.tokens)))],
-    ["tokens per second, median", significant(median(steps.map((step) => step.tokensPerSecond)), 4)],
+    ["tokens per second, median", compact(median(steps.map((step) => step.tokensPerSecond)))],
     ["time", machine.seconds === undefined ? undefined : duration(machine.seconds)],
     ["backend", machine.backend],
     ["machine", machine.description],
