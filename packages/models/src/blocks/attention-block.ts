@@ -59,7 +59,7 @@ export class AttentionBlock {
   private heads(x: tf.Tensor2D, count: number, batch: number, norm?: RmsNorm): tf.Tensor4D {
     const { headDim, qkNorm, clip } = this.config;
     const shape: [number, number, number, number] = [batch, x.shape[0] / batch, count, headDim];
-    const split = norm && qkNorm === "full" ? tf.reshape(norm.forward(x), shape) : tf.reshape(x, shape);
+    const split: tf.Tensor4D = norm && qkNorm === "full" ? tf.reshape(norm.forward(x), shape) : tf.reshape(x, shape);
     const normed = norm && qkNorm === "per-head" ? norm.forward(split) : split;
     return clip === undefined ? normed : tf.clipByValue(normed, -clip, clip);
   }
