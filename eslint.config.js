@@ -16,4 +16,5 @@ export default ts.config(
     },
   },
   { files: ["**/*.test.ts", "**/*.cases.ts"], rules: { "max-lines": "off" } },
+  { files: ["scripts/**", "bench/**"], rules: { "no-console": "off" } }, // they print: that is what they are for
 );

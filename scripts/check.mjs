@@ -3,6 +3,7 @@ import { spawnSync } from "node:child_process";
 import { root } from "./packages.mjs";
 
 const checks = {
+  tools: "eslint scripts bench --max-warnings 0 && tsc -p bench",
   arrows: "node scripts/check-arrows.mjs",
   packages: "node scripts/check-packages.mjs",
   size: "size-limit",

@@ -122,6 +122,7 @@ function clean(text) {
   return text
     .replace(/^\uFEFF/, "")
     .replace(/\r\n?/g, "\n")
+    // eslint-disable-next-line no-control-regex -- to remove them
     .replace(/[\u0000-\u0008\u000B-\u001F\u007F]/g, "")
     .replace(/[ \t]+$/gm, "")
     .replace(/\n{3,}/g, "\n\n")
