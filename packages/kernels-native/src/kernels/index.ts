@@ -1,8 +1,20 @@
 import type { OpKernels, TfjsKernels } from "../kernel.js";
+import { attentionKernels } from "./attention.js";
+import { expertMlpKernels } from "./expert-mlp.js";
+import { groupedMatmulKernels } from "./grouped-matmul.js";
 import { linearKernels, matmulKernels } from "./matmul.js";
+import { routingKernels } from "./routing.js";
+import { transformerKernels } from "./transformer.js";
 
 /** Kernels of tfjs that are replaced. */
 export const tfjsKernels: TfjsKernels = { ...matmulKernels };
 
 /** Kernels of the moekit ops. */
-export const opKernels: OpKernels = { ...linearKernels };
+export const opKernels: OpKernels = {
+  ...linearKernels,
+  ...groupedMatmulKernels,
+  ...expertMlpKernels,
+  ...attentionKernels,
+  ...transformerKernels,
+  ...routingKernels,
+};

@@ -1,0 +1,235 @@
+// Attention by tiles: a block of queries of the R = H / G heads that share a key head against a tile of keys, with a running
+// maximum and sum per row, so that no matrix of all scores exists (Dao et al. 2022, arXiv:2205.14135).
+// B batch, S queries, L keys, H query heads, G key heads, d and e widths; query i stands at key position L - S + i.
+#include "gemm.h"
+#include "loops.h"
+#include "math.h"
+
+namespace moekit {
+namespace MOEKIT_ISA {
+namespace {
+
+constexpr int64_t kBlockRows = 64;
+constexpr int64_t kTileKeys = 256;
+
+struct Shape {
+  int64_t B, S, L, H, G, d, e;
+  bool causal;
+  float scale;
+  int64_t window;  // 0: none
+
+  // Arguments from i on: the seven sizes, causal, scale, window.
+  Shape(const Args& args, int i)
+      : B(args.size(i)), S(args.size(i + 1)), L(args.size(i + 2)), H(args.size(i + 3)), G(args.size(i + 4)), d(args.size(i + 5)), e(args.size(i + 6)),
+        causal(args.flag(i + 7)), scale(static_cast<float>(args.number(i + 8))), window(args.size(i + 9)) {
+    if (G == 0 ? H != 0 : H % G != 0) Args::fail(i + 4, "must divide the heads of queries");
+  }
+
+  int64_t heads() const { return G == 0 ? 0 : H / G; }
+  int64_t queriesOfBlock() const { return most(1, kBlockRows / most(1, heads())); }
+};
+
+// Queries [first, first + queries) of the heads of one key head, stacked head by head.
+struct Block {
+  const Shape& shape;
+  int64_t batch, group, first, queries;
+
+  int64_t rows() const { return shape.heads() * queries; }
+  // Place of a stacked row in a tensor [B, S, H, width].
+  int64_t place(int64_t row, int64_t width) const {
+    const int64_t head = group * shape.heads() + row / queries;
+    return ((batch * shape.S + first + row % queries) * shape.H + head) * width;
+  }
+  // Place of key j in a tensor [B, L, G, width].
+  int64_t keyPlace(int64_t j, int64_t width) const { return ((batch * shape.L + j) * shape.G + group) * width; }
+
+  int64_t position(int64_t row) const { return shape.L - shape.S + first + row % queries; }
+  int64_t firstKey(int64_t row) const { return shape.window ? most(0, position(row) - shape.window + 1) : 0; }
+  int64_t endKey(int64_t row) const { return shape.causal ? least(shape.L, most(0, position(row) + 1)) : shape.L; }
+  // Keys that any row of the block sees.
+  int64_t firstOfAll() const { return firstKey(0); }
+  int64_t endOfAll() const { return endKey(queries - 1); }
+
+  void gather(const float* from, int64_t width, float factor, float* to) const {
+    for (int64_t row = 0; row < rows(); row++) scaleTo(to + row * width, from + place(row, width), factor, width);
+  }
+  void scatter(const float* from, int64_t width, float factor, float* to) const {
+    for (int64_t row = 0; row < rows(); row++) scaleTo(to + place(row, width), from + row * width, factor, width);
+  }
+};
+
+// scores = rows (keys of the tile)^T
+void multiplyByKeys(const Block& block, const float* rows, const float* keys, int64_t width, int64_t from, int64_t to, float* scores) {
+  gemm({block.rows(), to - from, width, rows, width, 1, keys + block.keyPlace(from, width), 1, block.shape.G * width, scores, to - from});
+}
+
+// x[i] = exp(x[i] - top); returns the sum.
+float exponentials(float* x, int64_t count, float top) {
+  const Vec t = broadcast(top);
+  Vec total = zero();
+  int64_t i = 0;
+  for (; i + kWidth <= count; i += kWidth) {
+    const Vec e = exp(sub(load(x + i), t));
+    store(x + i, e);
+    total = add(total, e);
+  }
+  if (i < count) {
+    storePartial(x + i, exp(sub(loadPartial(x + i, count - i), t)), count - i);
+    total = add(total, loadPartial(x + i, count - i));
+  }
+  return sum(total);
+}
+
+float expOf(float x) {
+  float lanes[kWidth];
+  store(lanes, exp(broadcast(x)));
+  return lanes[0];
+}
+
+// The visible part of a row of a tile: [from, to) relative to its first key.
+struct Visible {
+  int64_t from, to;
+  Visible(const Block& block, int64_t row, int64_t first, int64_t keys)
+      : from(most(0, least(keys, block.firstKey(row) - first))), to(most(from, least(keys, block.endKey(row) - first))) {}
+};
+
+void attendBlock(const Block& block, const float* q, const float* k, const float* v, const float* sinks, float* y) {
+  const Shape& s = block.shape;
+  const int64_t rows = block.rows();
+  Scratch scratch;
+  float* queries = scratch.floats(rows * s.d);
+  float* scores = scratch.floats(rows * kTileKeys);
+  float* sums = scratch.floats(rows * s.e);
+  float* top = scratch.floats(rows);
+  float* weight = scratch.floats(rows);
+  block.gather(q, s.d, s.scale, queries);
+  clear(sums, rows * s.e);
+  for (int64_t row = 0; row < rows; row++) {
+    top[row] = sinks ? sinks[block.group * s.heads() + row / block.queries] : -__builtin_inff();
+    weight[row] = sinks ? 1 : 0;
+  }
+  for (int64_t first = block.firstOfAll(); first < block.endOfAll(); first += kTileKeys) {
+    const int64_t keys = least(kTileKeys, block.endOfAll() - first);
+    multiplyByKeys(block, queries, k, s.d, first, first + keys, scores);
+    for (int64_t row = 0; row < rows; row++) {
+      float* x = scores + row * keys;
+      const Visible seen(block, row, first, keys);
+      if (seen.from == seen.to) {
+        clear(x, keys);
+        continue;
+      }
+      const float newTop = largest(x + seen.from, seen.to - seen.from, top[row]);
+      const float shrink = weight[row] == 0 ? 0 : expOf(top[row] - newTop);
+      weight[row] = weight[row] * shrink + exponentials(x + seen.from, seen.to - seen.from, newTop);
+      if (shrink != 1) scaleTo(sums + row * s.e, sums + row * s.e, shrink, s.e);
+      top[row] = newTop;
+      clear(x, seen.from);
+      clear(x + seen.to, keys - seen.to);
+    }
+    gemm({rows, s.e, keys, scores, keys, 1, v + block.keyPlace(first, s.e), s.G * s.e, 1, sums, s.e, true});
+  }
+  for (int64_t row = 0; row < rows; row++) scaleTo(y + block.place(row, s.e), sums + row * s.e, weight[row] == 0 ? 0 : 1 / weight[row], s.e);
+}
+
+// In place softmax of the visible part of each row; the rest becomes 0. The share that the sink takes goes to `shares`.
+void probabilities(const Block& block, const float* sinks, int64_t first, int64_t keys, float* scores, float* shares) {
+  for (int64_t row = 0; row < block.rows(); row++) {
+    float* x = scores + row * keys;
+    const Visible seen(block, row, first, keys);
+    const float sink = sinks ? sinks[block.group * block.shape.heads() + row / block.queries] : -__builtin_inff();
+    const float top = largest(x + seen.from, seen.to - seen.from, sink);
+    const float ofSink = sinks ? expOf(sink - top) : 0;
+    const float total = exponentials(x + seen.from, seen.to - seen.from, top) + ofSink;
+    scaleTo(x + seen.from, x + seen.from, 1 / total, seen.to - seen.from);
+    shares[row] = ofSink / total;
+    clear(x, seen.from);
+    clear(x + seen.to, keys - seen.to);
+  }
+}
+
+struct Gradients {
+  float *q, *k, *v;
+};
+
+// With P the probabilities: dV = P^T dy, dP = dy V^T, dS = P (dP - sum of P dP), dQ = dS K, dK = dS^T Q.
+void backwardBlock(const Block& block, const float* q, const float* k, const float* v, const float* sinks, const float* dy, const Gradients& grads, float* dSinks) {
+  const Shape& s = block.shape;
+  const int64_t rows = block.rows(), first = block.firstOfAll(), keys = most(0, block.endOfAll() - first);
+  Scratch scratch;
+  float* queries = scratch.floats(rows * s.d);
+  float* dRows = scratch.floats(rows * s.e);
+  float* probs = scratch.floats(rows * keys);
+  float* dProbs = scratch.floats(rows * keys);
+  float* shares = scratch.floats(rows);
+  block.gather(q, s.d, s.scale, queries);
+  block.gather(dy, s.e, 1, dRows);
+  multiplyByKeys(block, queries, k, s.d, first, first + keys, probs);
+  probabilities(block, sinks, first, keys, probs, shares);
+  gemm({keys, s.e, rows, probs, 1, keys, dRows, s.e, 1, grads.v + block.keyPlace(first, s.e), s.G * s.e, true});
+  multiplyByKeys(block, dRows, v, s.e, first, first + keys, dProbs);
+  for (int64_t row = 0; row < rows; row++) {
+    const Visible seen(block, row, first, keys);
+    const float* p = probs + row * keys;
+    float* g = dProbs + row * keys;
+    const float flow = dot(p + seen.from, g + seen.from, seen.to - seen.from);
+    const Vec f = broadcast(flow);
+    mapTo(g + seen.from, p + seen.from, g + seen.from, seen.to - seen.from, [f](Vec a, Vec b) { return mul(a, sub(b, f)); });
+    clear(g, seen.from);
+    clear(g + seen.to, keys - seen.to);
+    if (dSinks) dSinks[row / block.queries] -= shares[row] * flow;
+  }
+  gemm({keys, s.d, rows, dProbs, 1, keys, queries, s.d, 1, grads.k + block.keyPlace(first, s.d), s.G * s.d, true});
+  gemm({rows, s.d, keys, dProbs, keys, 1, k + block.keyPlace(first, s.d), s.G * s.d, 1, queries, s.d});
+  block.scatter(queries, s.d, s.scale, grads.q);
+}
+
+}  // namespace
+
+// attention(q, k, v, y, B, S, L, H, G, d, e, causal, scale, window or 0, sinks?)
+void attention(const Args& args) {
+  const Shape s(args, 4);
+  const float* q = args.floats(0, s.B * s.S * s.H * s.d);
+  const float* k = args.floats(1, s.B * s.L * s.G * s.d);
+  const float* v = args.floats(2, s.B * s.L * s.G * s.e);
+  float* y = args.floats(3, s.B * s.S * s.H * s.e);
+  const float* sinks = args.optionalFloats(14, s.H);
+  if (s.S == 0) return;
+  const int64_t size = s.queriesOfBlock(), blocks = ceilDiv(s.S, size);
+  parallel(s.B * s.G * blocks, [&](int64_t i) {
+    // The longest rows of a causal sequence come first, so that no thread is left with one at the end.
+    const int64_t first = (blocks - 1 - i / (s.B * s.G)) * size, group = i % (s.B * s.G);
+    attendBlock({s, group / s.G, group % s.G, first, least(size, s.S - first)}, q, k, v, sinks, y);
+  });
+}
+
+// attentionGrad(q, k, v, dy, B, ..., window, dq, dk, dv, sinks?, dSinks?)
+void attentionGrad(const Args& args) {
+  const Shape s(args, 4);
+  const float* q = args.floats(0, s.B * s.S * s.H * s.d);
+  const float* k = args.floats(1, s.B * s.L * s.G * s.d);
+  const float* v = args.floats(2, s.B * s.L * s.G * s.e);
+  const float* dy = args.floats(3, s.B * s.S * s.H * s.e);
+  const Gradients grads{args.floats(14, s.B * s.S * s.H * s.d), args.floats(15, s.B * s.L * s.G * s.d), args.floats(16, s.B * s.L * s.G * s.e)};
+  const float* sinks = args.optionalFloats(17, s.H);
+  float* dSinks = args.optionalFloats(18, s.H);
+  if ((sinks != nullptr) != (dSinks != nullptr)) Args::fail(18, "must be there if and only if there are sinks");
+  clear(grads.k, s.B * s.L * s.G * s.d);
+  clear(grads.v, s.B * s.L * s.G * s.e);
+  Scratch scratch;
+  float* parts = scratch.floats(s.B * s.H);
+  clear(parts, s.B * s.H);
+  const int64_t size = s.queriesOfBlock();
+  // One task per key head: its blocks add to the same keys.
+  parallel(s.B * s.G, [&](int64_t i) {
+    for (int64_t first = 0; first < s.S; first += size) {
+      const Block block{s, i / s.G, i % s.G, first, least(size, s.S - first)};
+      backwardBlock(block, q, k, v, sinks, dy, grads, dSinks ? parts + block.batch * s.H + block.group * s.heads() : nullptr);
+    }
+  });
+  if (!dSinks) return;
+  clear(dSinks, s.H);
+  for (int64_t b = 0; b < s.B; b++) addScaled(dSinks, parts + b * s.H, 1, s.H);
+}
+
+}  // namespace MOEKIT_ISA
+}  // namespace moekit

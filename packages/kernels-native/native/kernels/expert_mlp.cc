@@ -1,0 +1,160 @@
+// The fused expert network: y = (act(x G^T + g) * (x U^T + u)) W^T + d by expert, without a gate act(x U^T + u) W^T + d.
+// N rows, E experts, D model width, F expert width; G, U [E, F, D], W [E, D, F].
+//
+// Hidden rows live in scratch only; the backward pass makes them anew.
+#include "activation.h"
+#include "gemm.h"
+#include "loops.h"
+#include "segments.h"
+
+namespace moekit {
+namespace MOEKIT_ISA {
+namespace {
+
+struct Mlp {
+  int64_t N, E, D, F;
+  Segments segments;
+  const float *x, *gate, *up, *down, *gateBias, *upBias, *downBias;
+
+  // Arguments: x, gate?, up, down, gateBias?, upBias?, downBias?, offsets, rows, experts, width, hidden.
+  explicit Mlp(const Args& args)
+      : N(args.size(8)), E(args.size(9)), D(args.size(10)), F(args.size(11)), segments(args, 7, E, N), x(args.floats(0, N * D)),
+        gate(args.optionalFloats(1, E * F * D)), up(args.floats(2, E * F * D)), down(args.floats(3, E * D * F)),
+        gateBias(args.optionalFloats(4, E * F)), upBias(args.optionalFloats(5, E * F)), downBias(args.optionalFloats(6, E * D)) {}
+
+  // Rows of expert e times rows [from, to) of a bank: [rows, to - from] with rows of ld.
+  void project(const float* bank, const float* bias, int64_t e, int64_t from, int64_t to, float* out, int64_t ld) const {
+    const int64_t start = segments.start(e), rows = segments.rows(e);
+    if (bias) fillRows(out, rows, to - from, ld, bias + e * F + from);
+    gemm({rows, to - from, D, x + start * D, D, 1, bank + (e * F + from) * D, 1, D, out, ld, bias != nullptr});
+  }
+};
+
+// hidden = act(g) * u, or act(u) without g; u may be hidden itself.
+template <class A>
+void activate(const float* g, const float* u, float* hidden, int64_t count) {
+  if (!g) return mapTo(hidden, u, count, [](Vec x) { return mul(x, A::share(x)); });
+  mapTo(hidden, g, u, count, [](Vec x, Vec y) { return mul(mul(x, A::share(x)), y); });
+}
+
+// In place: g and u become their gradients, dHidden becomes hidden.
+template <class A>
+inline void activateBackwardAt(float* g, float* u, float* h, int64_t n) {
+  const bool full = n >= kWidth;
+  const auto get = [&](const float* p) { return full ? load(p) : loadPartial(p, n); };
+  const auto put = [&](float* p, Vec v) { full ? store(p, v) : storePartial(p, v, n); };
+  const Vec a = get(g ? g : u), dh = get(h), share = A::share(a);
+  const Vec value = mul(a, share), slope = A::slope(a, share);
+  if (!g) {
+    put(h, value);
+    return put(u, mul(dh, slope));
+  }
+  const Vec y = get(u);
+  put(h, mul(value, y));
+  put(g, mul(mul(dh, y), slope));
+  put(u, mul(dh, value));
+}
+
+template <class A>
+void activateBackward(float* g, float* u, float* dHidden, int64_t count) {
+  for (int64_t i = 0; i < count; i += kWidth) activateBackwardAt<A>(g ? g + i : nullptr, u + i, dHidden + i, count - i);
+}
+
+void sumRows(const float* x, int64_t rows, int64_t width, int64_t ld, float* out) {
+  clear(out, width);
+  for (int64_t n = 0; n < rows; n++) addScaled(out, x + n * ld, 1, width);
+}
+
+struct Gradients {
+  float *x, *gate, *up, *down, *gateBias, *upBias, *downBias;
+};
+
+// Columns [from, to) of the hidden rows of one expert: their gradients, and those of the parameters that make or use them.
+template <class A>
+void backwardPiece(const Mlp& mlp, const float* dy, int64_t e, int64_t from, int64_t to, const Gradients& grads, float* dGate, float* dUp) {
+  const int64_t start = mlp.segments.start(e), rows = mlp.segments.rows(e), D = mlp.D, F = mlp.F, width = to - from;
+  const float* x = mlp.x + start * D;
+  const float* dyRows = dy + start * D;
+  Scratch scratch;
+  float* hidden = scratch.floats(rows * width);
+  float* g = mlp.gate ? scratch.floats(rows * width) : nullptr;
+  float* u = scratch.floats(rows * width);
+  if (g) mlp.project(mlp.gate, mlp.gateBias, e, from, to, g, width);
+  mlp.project(mlp.up, mlp.upBias, e, from, to, u, width);
+  gemm({rows, width, D, dyRows, D, 1, mlp.down + e * D * F + from, F, 1, hidden, width});
+  activateBackward<A>(g, u, hidden, rows * width);
+  gemm({D, width, rows, dyRows, 1, D, hidden, width, 1, grads.down + e * D * F + from, F});
+  const int64_t bank = (e * F + from) * D;
+  if (g) gemm({width, D, rows, g, 1, width, x, D, 1, grads.gate + bank, D});
+  gemm({width, D, rows, u, 1, width, x, D, 1, grads.up + bank, D});
+  if (grads.gateBias) sumRows(g, rows, width, width, grads.gateBias + e * F + from);
+  if (grads.upBias) sumRows(u, rows, width, width, grads.upBias + e * F + from);
+  for (int64_t n = 0; n < rows; n++) {
+    if (g) copyRow(dGate + (start + n) * F + from, g + n * width, width);
+    copyRow(dUp + (start + n) * F + from, u + n * width, width);
+  }
+}
+
+}  // namespace
+
+// expertMlp(...Mlp, y, activation)
+void expertMlp(const Args& args) {
+  const Mlp mlp(args);
+  const int64_t D = mlp.D, F = mlp.F;
+  float* y = args.floats(12, mlp.N * D);
+  Scratch scratch;
+  float* hidden = scratch.floats(mlp.segments.end() * F);
+  withActivation(activationOf(args, 13), [&](auto activation) {
+    using A = decltype(activation);
+    mlp.segments.pieces(F, 64, [&](int64_t e, int64_t from, int64_t to) {
+      const int64_t start = mlp.segments.start(e), rows = mlp.segments.rows(e), width = to - from;
+      if (rows == 0) return;
+      Scratch own;
+      float* g = mlp.gate ? own.floats(rows * width) : nullptr;
+      float* u = own.floats(rows * width);
+      if (g) mlp.project(mlp.gate, mlp.gateBias, e, from, to, g, width);
+      mlp.project(mlp.up, mlp.upBias, e, from, to, u, width);
+      for (int64_t n = 0; n < rows; n++) activate<A>(g ? g + n * width : nullptr, u + n * width, hidden + (start + n) * F + from, width);
+    });
+  });
+  mlp.segments.pieces(D, 64, [&](int64_t e, int64_t from, int64_t to) {
+    const int64_t start = mlp.segments.start(e), rows = mlp.segments.rows(e);
+    float* out = y + start * D + from;
+    if (mlp.downBias) fillRows(out, rows, to - from, D, mlp.downBias + e * D + from);
+    gemm({rows, to - from, F, hidden + start * F, F, 1, mlp.down + (e * D + from) * F, 1, F, out, D, mlp.downBias != nullptr});
+  });
+  clear(y + mlp.segments.end() * D, (mlp.N - mlp.segments.end()) * D);
+}
+
+// expertMlpGrad(...Mlp, dy, activation, dx, dGate?, dUp, dDown, dGateBias?, dUpBias?, dDownBias?)
+void expertMlpGrad(const Args& args) {
+  const Mlp mlp(args);
+  const int64_t N = mlp.N, E = mlp.E, D = mlp.D, F = mlp.F;
+  const float* dy = args.floats(12, N * D);
+  const Gradients grads{args.floats(14, N * D),           args.optionalFloats(15, E * F * D), args.floats(16, E * F * D),   args.floats(17, E * D * F),
+                        args.optionalFloats(18, E * F), args.optionalFloats(19, E * F),     args.optionalFloats(20, E * D)};
+  if ((mlp.gate != nullptr) != (grads.gate != nullptr)) Args::fail(15, "must be there if and only if there is a gate");
+  if (grads.gateBias && !mlp.gate) Args::fail(18, "needs a gate");
+  Scratch scratch;
+  float* dGate = mlp.gate ? scratch.floats(mlp.segments.end() * F) : nullptr;
+  float* dUp = scratch.floats(mlp.segments.end() * F);
+  withActivation(activationOf(args, 13), [&](auto activation) {
+    mlp.segments.pieces(F, 64, [&](int64_t e, int64_t from, int64_t to) { backwardPiece<decltype(activation)>(mlp, dy, e, from, to, grads, dGate, dUp); });
+  });
+  mlp.segments.pieces(D, 64, [&](int64_t e, int64_t from, int64_t to) {
+    const int64_t start = mlp.segments.start(e), rows = mlp.segments.rows(e);
+    Gemm g{rows, to - from, F, dUp + start * F, F, 1, mlp.up + e * F * D + from, D, 1, grads.x + start * D + from, D};
+    gemm(g);
+    if (mlp.gate) {
+      g.a = dGate + start * F;
+      g.b = mlp.gate + e * F * D + from;
+      g.add = true;
+      gemm(g);
+    }
+    if (grads.downBias) sumRows(dy + start * D + from, rows, to - from, D, grads.downBias + e * D + from);
+  });
+  clear(grads.x + mlp.segments.end() * D, (N - mlp.segments.end()) * D);
+}
+
+}  // namespace MOEKIT_ISA
+}  // namespace moekit

@@ -1,0 +1,32 @@
+import type { TensorInfo } from "@tensorflow/tfjs";
+import type { AddonArgument } from "../addon.js";
+import type { Host, KernelInputs, OpKernels } from "../kernel.js";
+
+/** Numbers of the activations in `native/kernels/activation.h`. */
+const ACTIVATIONS: Readonly<Record<string, number>> = { silu: 0, gelu: 1, relu: 2 };
+
+/** Inputs with a gradient, in the order of the outputs. */
+const DIFFERENTIABLE = ["x", "gate", "up", "down", "gateBias", "upBias", "downBias"] as const;
+
+/** The fused expert network and all of its gradients at once. */
+export const expertMlpKernels: OpKernels = {
+  MoekitExpertMlp: (host, inputs, { activation }) => {
+    const y = host.backend.allocate(inputs.x!.shape);
+    host.native.expertMlp!(...argumentsOf(host, inputs), host.backend.floats(y), ACTIVATIONS[activation as string]!);
+    return [y];
+  },
+
+  MoekitExpertMlpGrad: (host, inputs, { activation }) => {
+    const { backend, native } = host;
+    const grads: (TensorInfo | undefined)[] = DIFFERENTIABLE.map((name) => inputs[name] && backend.allocate(inputs[name].shape));
+    const arrays = grads.map((grad) => grad && backend.floats(grad));
+    native.expertMlpGrad!(...argumentsOf(host, inputs), backend.floats(inputs.dy!), ACTIVATIONS[activation as string]!, ...arrays);
+    return grads.filter((grad) => grad !== undefined);
+  },
+};
+
+function argumentsOf({ backend }: Host, inputs: KernelInputs): AddonArgument[] {
+  const arrays = DIFFERENTIABLE.map((name) => inputs[name] && backend.floats(inputs[name]));
+  const [E, F, D] = inputs.up!.shape as [number, number, number];
+  return [...arrays, backend.ints(inputs.offsets!), inputs.x!.shape[0]!, E, D, F];
+}
