@@ -7,7 +7,7 @@ export { bufferedGlobalBatchLoss, globalBatchLoss, type BufferedLossOptions } fr
 export { huggingFaceAuxLoss } from "./hugging-face-aux-loss.js";
 export { importanceLoss, type ImportanceLossOptions } from "./importance-loss.js";
 export { domainInformation, explainedByToken, mutualInformation, shuffledInformation } from "./information.js";
-export { LayerTotals, type LayerTotalsJson } from "./layer-totals.js";
+export { LayerTotals, type LayerTotalsJson, type TokenFacts } from "./layer-totals.js";
 export { loadLoss, type LoadLossOptions } from "./load-loss.js";
 export { coefficientOfVariation, deadExperts, dropRate, effectiveExperts, l1Imbalance, loadMetrics, maxVio, minVio, normalisedEntropy, type Counts, type LoadMetrics } from "./load-metrics.js";
 export { LossFreeBias, type BiasSpeed, type LossFreeBiasOptions } from "./loss-free-bias.js";

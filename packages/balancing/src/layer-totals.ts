@@ -16,10 +16,16 @@ export interface LayerTotalsJson {
   readonly tokens: readonly (readonly [number, readonly number[]])[];
 }
 
-/** One token besides its experts. */
-interface TokenFacts {
+/**
+ * One token besides its experts.
+ * @example const facts: TokenFacts = { domain: 1, token: 42, dropped: 0 };
+ */
+export interface TokenFacts {
+  /** Its domain, where known. */
   readonly domain?: number;
+  /** Its id, where known. */
   readonly token?: number;
+  /** How many of its choices were dropped for capacity. */
   readonly dropped: number;
 }
 
@@ -77,6 +83,7 @@ export class LayerTotals {
     this.dropped += other.dropped;
   }
 
+  /** Called by `JSON.stringify`. */
   toJSON(): LayerTotalsJson {
     const arrays = Object.fromEntries(ARRAYS.map((name) => [name, [...this[name]]])) as Record<(typeof ARRAYS)[number], number[]>;
     return { ...arrays, dropped: this.dropped, tokens: [...this.tokens].map(([token, counts]) => [token, [...counts]] as const) };
