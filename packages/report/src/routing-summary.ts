@@ -60,8 +60,8 @@ export interface SummaryNames {
   readonly tokenText?: (tokenId: number) => string;
 }
 
-/** Tokens listed per expert. */
-const TOP_TOKENS = 8;
+/** Tokens listed per expert, at most. */
+export const TOP_TOKENS = 8;
 
 /**
  * Computes what the report shows of a model's routing, with the metrics of `@moekit/balancing`.

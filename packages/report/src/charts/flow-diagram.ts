@@ -37,7 +37,6 @@ interface Node {
 
 const TOP = 44;
 const HEIGHT = 360;
-const GAP = 3;
 const BAR = 12;
 /** A link is strong when it carries this many times what independent layers would give. */
 const STRONG = 1.5;
@@ -84,11 +83,12 @@ function orderedColumns(flows: readonly Flow[]): Node[][] {
 }
 
 function stacked(experts: readonly { readonly expert: number; readonly tokens: number }[]): Node[] {
-  const unit = (HEIGHT - GAP * (experts.length - 1)) / sum(experts.map(({ tokens }) => tokens));
+  const gap = Math.min(3, 90 / experts.length);
+  const unit = (HEIGHT - gap * (experts.length - 1)) / sum(experts.map(({ tokens }) => tokens));
   let y = TOP;
   return experts.map(({ expert, tokens }) => {
     const node = { expert, tokens, y, height: tokens * unit };
-    y += node.height + GAP;
+    y += node.height + gap;
     return node;
   });
 }
@@ -131,7 +131,9 @@ function ribbon(x1: number, y1: number, w1: number, x2: number, y2: number, w2: 
 }
 
 function nodeMark({ expert, tokens, y, height }: Node, x: number, layer: number, last: boolean): string {
-  const rect = element("rect", { x, y, width: BAR, height: Math.max(height, 0.5), ...expertPaint(expert) }, tooltip(`layer ${layer} expert ${expert}: ${significant(tokens, 6)} tokens`));
+  const { class: paintClass, fill } = expertPaint(expert);
+  // On a small bar the ring would hide the colour.
+  const rect = element("rect", { x, y, width: BAR, height: Math.max(height, 0.5), class: height < 9 ? paintClass.split(" ")[0] : paintClass, fill }, tooltip(`layer ${layer} expert ${expert}: ${significant(tokens, 6)} tokens`));
   if (height < 9) return rect;
   return rect + label(String(expert), { x: last ? x + BAR + 4 : x - 4, y: y + height / 2 + 4, class: "tick halo", "text-anchor": last ? "start" : "end" });
 }

@@ -87,7 +87,7 @@ function gridOf({ rows, columns, rowHeight = Math.min(20, Math.max(4, 200 / rows
 function cell(value: number, r: number, c: number, options: HeatMapOptions, { left, top, cellWidth, cellHeight }: Grid): string {
   const { text = significant, scale, outlined, cellText, rows, columns } = options;
   const box = { x: left + c * cellWidth, y: top + r * cellHeight, width: cellWidth - (cellWidth > 10 ? 1 : 0), height: cellHeight - (cellHeight > 7 ? 1 : 0) };
-  const data = { "data-value": String(Number(value.toPrecision(6))) };
+  const data = { "data-value": Number.isFinite(value) ? String(Number(value.toPrecision(6))) : "" };
   const tip = tooltip(`${rows[r]}, ${columns[c]}: ${Number.isFinite(value) ? text(value) : "no value"}`);
   if (!Number.isFinite(value)) return element("rect", { ...box, class: "missing", fill: "none", ...data }, tip);
   const { class: paintClass, fill } = scale.paint(value);

@@ -59,7 +59,7 @@ caption{text-align:left;font-weight:600;font-size:13.5px;padding-bottom:6px}
 th,td{padding:6px 10px;text-align:right;border-bottom:1px solid var(--rule);font-weight:400;white-space:nowrap}th:first-child{text-align:left;padding-left:0}thead th{color:var(--soft);font-size:12.5px}
 tbody tr:last-child>*{border-bottom:0}td b{font-weight:650}td small{display:block;font-size:11.5px;line-height:1.25;color:var(--soft)}
 .panelTitle{font:600 13.5px system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif;margin:14px 0 6px}div>.panelTitle:first-child{margin-top:0}
-.words th:first-child{padding-right:10px}.words td{text-align:left;padding:3px 4px;border-bottom:0}.words tbody th{border-bottom:0;padding-top:3px;padding-bottom:3px}
+.words th:first-child{padding-right:10px}.words thead th{text-align:left;padding:2px 4px;border:0}.words td{text-align:left;padding:3px 4px;border-bottom:0}.words tbody th{border-bottom:0;padding-top:3px;padding-bottom:3px}
 .word{display:flex;justify-content:space-between;gap:8px;padding:3px 7px;border-radius:4px;font-size:12px}.word code{white-space:pre}.word small{display:inline;color:inherit;opacity:.85;font-size:11px}
 code,.routed,.sample{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,"Liberation Mono",monospace}
 button{font-size:13px;line-height:1.4;padding:3px 11px;margin:0 5px 5px 0;border:1px solid var(--rule);border-radius:7px;background:var(--card);color:var(--ink);cursor:pointer}
@@ -74,7 +74,7 @@ button[aria-pressed=true]{background-color:var(--ink);color:var(--card);border-c
 .facts td{text-align:left;white-space:normal;overflow-wrap:anywhere}.facts th{white-space:normal}.facts tr>*{vertical-align:top}
 details{font-size:14px}summary{cursor:pointer;color:var(--accent);margin:10px 0}
 @media (max-width:600px){body{padding:28px 14px 64px;font-size:16px}h1{font-size:29px}h2{font-size:22px}.lede{font-size:18px}section{margin-top:44px}figure{padding:14px 12px 12px}.tiles{grid-template-columns:1fr 1fr}.tiles .value{font-size:23px}}
-@media print{body{max-width:none;padding:0;font-size:11pt;background:#fff}nav,.layers,script{display:none}section{margin-top:24pt}.figures,.beside{display:block!important}figure{margin:0 0 12pt;padding:10pt}.panels{grid-template-columns:1fr 1fr}.wide .picture{max-width:500px}.full .wide .picture{max-width:none}.scroll{overflow:visible}.words td:nth-child(n+8){display:none}figure,.tiles,tr,.panels svg{break-inside:avoid}h2,.about,h3{break-after:avoid}*{-webkit-print-color-adjust:exact;print-color-adjust:exact}}
+@media print{body{max-width:none;padding:0;font-size:11pt;background:#fff}nav,.layers,script{display:none}section{margin-top:24pt}.figures,.beside{display:block!important}figure{margin:0 0 12pt;padding:10pt}.panels{grid-template-columns:1fr 1fr}.wide .picture{max-width:500px}.full .wide .picture{max-width:none}.scroll{overflow:visible}.words td:nth-child(n+8){display:none}figure,.tiles,tr,.about,.panels svg{break-inside:avoid}h2,.about,h3{break-after:avoid}*{-webkit-print-color-adjust:exact;print-color-adjust:exact}}
 `;
 
 /** The style sheet of the page: light, and dark where the reader prefers it on a screen. */

@@ -34,7 +34,8 @@ function verdict(report: TrainingReport): string {
   const needs = `Held-out text costs it ${fixed(model.all.bitsPerByte, 2)} bits per byte`;
   if (!best) return `${needs}.`;
   const difference = model.all.bitsPerByte / best.all.bitsPerByte - 1;
-  return `${needs}, ${percent(Math.abs(difference))} ${difference < 0 ? "fewer" : "more"} than the best baseline (${best.name}: ${fixed(best.all.bitsPerByte, 2)}).`;
+  const compared = Math.abs(difference) < 0.005 ? "as many as" : `${percent(Math.abs(difference))} ${difference < 0 ? "fewer" : "more"} than`;
+  return `${needs}, ${compared} the best baseline (${best.name}: ${fixed(best.all.bitsPerByte, 2)}).`;
 }
 
 function bestOf(baselines: readonly Contender[]): Required<Contender> | undefined {

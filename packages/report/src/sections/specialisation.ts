@@ -6,7 +6,7 @@ import { shareScale, type ColourScale } from "../draw/colour-scale.js";
 import { element, escapeText } from "../draw/markup.js";
 import { percent, precise, significant } from "../draw/numbers.js";
 import { figure, panels, responsive, type Section } from "../page/page.js";
-import type { LayerSummary, RoutingSummary } from "../routing-summary.js";
+import { TOP_TOKENS, type LayerSummary, type RoutingSummary } from "../routing-summary.js";
 import type { TrainingReport } from "../training-report.js";
 import { layerName } from "./facts-of.js";
 
@@ -65,7 +65,7 @@ function tokenFigure(report: TrainingReport, { layers }: RoutingSummary): string
 function wordTable(caption: string, { topTokens }: LayerSummary): string {
   const scale = shareScale(1);
   const rows = topTokens.map((tokens, e) => `<tr><th scope="row">${e}</th>${tokens.map((token) => `<td>${word(token, scale)}</td>`).join("")}</tr>`);
-  return `<p class="panelTitle">${escapeText(caption)}</p><div class="scroll"><table class="words" aria-label="${escapeText(caption)}"><tbody>${rows.join("")}</tbody></table></div>`;
+  return `<p class="panelTitle">${escapeText(caption)}</p><div class="scroll"><table class="words" aria-label="${escapeText(caption)}"><thead><tr><th scope="col">expert</th><th scope="col" colspan="${TOP_TOKENS}">tokens, most frequent first</th></tr></thead><tbody>${rows.join("")}</tbody></table></div>`;
 }
 
 function word({ text, count, share }: { readonly text: string; readonly count: number; readonly share: number }, scale: ColourScale): string {
