@@ -1,9 +1,9 @@
 import * as tf from "@tensorflow/tfjs";
 import { beforeEach, describe, expect, it } from "vitest";
-import { TEST_BACKENDS, useBackend } from "./fixtures/backends.js";
+import { PLAIN_BACKENDS, useBackend } from "@moekit/testing";
 import { stopGradient } from "./stop-gradient.js";
 
-describe.each(TEST_BACKENDS)("stopGradient on %s", (backend) => {
+describe.each(PLAIN_BACKENDS)("stopGradient on %s", (backend) => {
   beforeEach(() => useBackend(backend));
 
   it("is a constant for the backward pass: d(x * stop(x))/dx = x", () => {

@@ -1,1 +1,10 @@
-export {};
+export { PLAIN_BACKENDS, type TestBackend, useBackend, whyUnavailable } from "./backends.js";
+export { checkOpCase } from "./check-op-case.js";
+export { largestError } from "./close-to.js";
+export { describeOn } from "./describe-on.js";
+export { centralDifferences, type GradCheck, gradCheck } from "./grad-check.js";
+export { toTensor, valuesOf } from "./host-arrays.js";
+export { expectNoLeaks } from "./leaks.js";
+export { opSuite, type OpSuiteOptions } from "./op-suite.js";
+export { withoutReads } from "./reads.js";
+export { REMOTE_CPU, registerRemoteCpu } from "./remote-cpu.js";

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import type { Tensor2D } from "@tensorflow/tfjs";
 import { beforeEach, describe, expect, it } from "vitest";
-import { TEST_BACKENDS, useBackend } from "../fixtures/backends.js";
+import { PLAIN_BACKENDS, useBackend } from "@moekit/testing";
 import { fixedRouter, tokenChoice } from "../fixtures/routers.js";
 import { MoeLayer } from "../layer/moe-layer.js";
 import { disposeParameters, loadParameters, parameters } from "../parameters.js";
@@ -14,7 +14,7 @@ const normal = (rows: number, columns: number) => tf.tensor2d(randomNormal(rows 
 const offsets = (...values: number[]) => ({ offsets: tf.tensor1d(values, "int32") });
 const count = (module: object) => Object.values(parameters(module)).reduce((sum, v) => sum + v.size, 0);
 
-describe.each(TEST_BACKENDS)("experts on %s", (backend) => {
+describe.each(PLAIN_BACKENDS)("experts on %s", (backend) => {
   beforeEach(() => useBackend(backend));
 
   it("StackedExperts runs each row through its own expert", () => {

@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import type { Tensor2D } from "@tensorflow/tfjs";
 import fc from "fast-check";
 import { beforeEach, describe, expect, it } from "vitest";
-import { TEST_BACKENDS, useBackend } from "../fixtures/backends.js";
+import { PLAIN_BACKENDS, useBackend } from "@moekit/testing";
 import { fixedRouter, tokenChoice } from "../fixtures/routers.js";
 import { tidy } from "../tidy.js";
 import type { ExpertBank, TokenChoice } from "../types.js";
@@ -29,7 +29,7 @@ describe("capacity", () => {
   });
 });
 
-describe.each(TEST_BACKENDS)("applyCapacity on %s", (backend) => {
+describe.each(PLAIN_BACKENDS)("applyCapacity on %s", (backend) => {
   beforeEach(() => useBackend(backend));
 
   it("keeps the earliest tokens by position, and the others put out exactly 0", () => {

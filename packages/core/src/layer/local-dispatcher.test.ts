@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import fc from "fast-check";
 import { beforeEach, describe, expect, it } from "vitest";
-import { TEST_BACKENDS, useBackend } from "../fixtures/backends.js";
+import { PLAIN_BACKENDS, useBackend } from "@moekit/testing";
 import { tokenChoice } from "../fixtures/routers.js";
 import { tidy } from "../tidy.js";
 import type { DenseMix, ExpertChoice } from "../types.js";
@@ -11,7 +11,7 @@ import { LocalDispatcher } from "./local-dispatcher.js";
 const base = (numTokens: number, numExperts: number) => ({ numExperts, logits: tf.zeros([numTokens, numExperts]) as tf.Tensor2D, probs: tf.zeros([numTokens, numExperts]) as tf.Tensor2D });
 const dispatcher = new LocalDispatcher();
 
-describe.each(TEST_BACKENDS)("LocalDispatcher on %s", (backend) => {
+describe.each(PLAIN_BACKENDS)("LocalDispatcher on %s", (backend) => {
   beforeEach(() => useBackend(backend));
 
   it("sorts rows by expert, stably, and puts empty slots last", () => {

@@ -1,11 +1,11 @@
 import * as tf from "@tensorflow/tfjs";
 import { beforeEach, describe, expect, it } from "vitest";
-import { TEST_BACKENDS, useBackend } from "../fixtures/backends.js";
+import { PLAIN_BACKENDS, useBackend } from "@moekit/testing";
 import { tokenChoice } from "../fixtures/routers.js";
 import { applyCapacity } from "./capacity.js";
 import { tokensPerExpert } from "./tokens-per-expert.js";
 
-describe.each(TEST_BACKENDS)("tokensPerExpert on %s", (backend) => {
+describe.each(PLAIN_BACKENDS)("tokensPerExpert on %s", (backend) => {
   beforeEach(() => useBackend(backend));
 
   const routing = () => tokenChoice([[0, 1], [0, -1], [2, 0]], [[1, 1], [1, 0], [1, 1]], 4);

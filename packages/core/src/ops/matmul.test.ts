@@ -1,9 +1,9 @@
 import * as tf from "@tensorflow/tfjs";
 import { beforeEach, describe, expect, it } from "vitest";
-import { TEST_BACKENDS, useBackend } from "../fixtures/backends.js";
+import { PLAIN_BACKENDS, useBackend } from "@moekit/testing";
 import { matmul2d } from "./matmul.js";
 
-describe.each(TEST_BACKENDS)("matmul2d on %s", (backend) => {
+describe.each(PLAIN_BACKENDS)("matmul2d on %s", (backend) => {
   beforeEach(() => useBackend(backend));
 
   // [[1, 2, 3], [4, 5, 6]] times [[1, 0], [2, 1], [0, 3]]: 1 + 4, 2 + 9, 4 + 10, 5 + 18.

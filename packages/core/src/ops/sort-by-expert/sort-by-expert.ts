@@ -20,8 +20,10 @@ export interface ExpertOrder {
 /** The op behind {@link sortByExpert}. @example sortByExpertOp.spec.name; // "MoekitSortByExpert" */
 export const sortByExpertOp = defineOp<{ expertIds: Tensor2D }, { numExperts: number }>({
   name: "MoekitSortByExpert",
-  reference: ({ expertIds }, { numExperts }) =>
-    expertIds.size === 0 || readsSynchronously() ? countingSort(hostInts(expertIds), numExperts) : rankSort(expertIds, numExperts),
+  reference: ({ expertIds }, { numExperts }) => {
+    if (expertIds.size === 0) return countingSort(new Int32Array(0), numExperts);
+    return readsSynchronously() ? countingSort(hostInts(expertIds), numExperts) : rankSort(expertIds, numExperts);
+  },
   gradient: () => ({}),
 });
 

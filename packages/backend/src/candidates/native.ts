@@ -1,0 +1,24 @@
+import { activate } from "../activate.js";
+import { nodeImport } from "../optional-import.js";
+import { onlyInNode } from "../runtime.js";
+import type { BackendFacts, Candidate } from "../types.js";
+
+/** What is used of `@moekit/kernels-native`. */
+interface NativeKernels {
+  /** Registers the backend `moekit-native`; rejects with the reason where there is no binary for this machine. */
+  registerNativeBackend(): Promise<BackendFacts | void>;
+}
+
+/** C++ kernels of moekit on the CPU. */
+export const native: Candidate = {
+  name: "native",
+  tfjsName: "moekit-native",
+  install: "npm install @moekit/kernels-native.",
+  start: async () => {
+    onlyInNode();
+    const { registerNativeBackend } = await nodeImport<NativeKernels>("@moekit/kernels-native");
+    const facts = await registerNativeBackend();
+    await activate("moekit-native");
+    return facts ?? {};
+  },
+};

@@ -1,0 +1,3 @@
+import { opSuite } from "@moekit/testing";
+
+await opSuite("webgpu", { large: false });
