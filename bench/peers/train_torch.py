@@ -26,7 +26,7 @@ def model(experts: str) -> torch.nn.Module:
     config = transformers.OlmoeConfig(
         vocab_size=VOCABULARY, hidden_size=WIDTH, intermediate_size=WIDTH, num_hidden_layers=LAYERS, num_attention_heads=HEADS,
         num_experts=EXPERTS, num_experts_per_tok=TOP_K, max_position_embeddings=512, router_aux_loss_coef=0.01,
-        output_router_logits=True, use_cache=False, pad_token_id=None,
+        output_router_logits=True, use_cache=False, pad_token_id=None, bos_token_id=None, eos_token_id=None,
     )
     return transformers.OlmoeForCausalLM._from_config(config, experts_implementation=experts).float().train()
 
