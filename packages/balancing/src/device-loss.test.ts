@@ -37,6 +37,7 @@ describe.each(BACKENDS)("deviceLoss on %s", (backend) => {
 
   it("refuses groups that leave an expert out, list one twice, or are empty", () => {
     for (const groups of [[[0], [1]], [[0, 1], [1, 2]], [[0, 1, 2], []], [[0, 1, 2, 3]]]) expect(() => lossOf(groups, LOGITS)).toThrow("groups must hold each of the experts 0 to 2 once");
+    expect(() => deviceLoss({ groups: [0, 1] as never })).toThrow("deviceLoss: groups must be lists of expert ids, such as [[0, 1], [2, 3]]; got [0,1].");
   });
 
   it("leaves no tensors behind", () => {

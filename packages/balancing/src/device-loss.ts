@@ -33,11 +33,12 @@ export interface DeviceLossOptions extends LossOptions {
  * `P'_g` = sum of their mean probabilities. 1 at perfect balance; one expert a group gives {@link switchLoss}. Shared
  * experts are not routed and belong to no group. Default coefficient 0.05.
  *
- * @throws ConfigError (when the loss is computed) if an expert is in no group or in two.
+ * @throws ConfigError if groups are not lists; and, when the loss is computed, if an expert is in no group or in two.
  * @source DeepSeekMoE, arXiv:2401.06066, eq. 15-17.
  * @example const terms = deviceLoss({ groups: [[0, 1], [2, 3]], coefficient: 0.05 }).loss(trace);
  */
 export function deviceLoss({ coefficient = 0.05, groups }: DeviceLossOptions): BalancingTerm {
+  checkLists(groups);
   const value = (entry: LayerRouting): Scalar => {
     const { numExperts, probs } = entry.routing;
     checkGroups(groups, numExperts);
@@ -56,6 +57,10 @@ export function deviceLoss({ coefficient = 0.05, groups }: DeviceLossOptions): B
 function sumByGroup(x_E: Tensor1D, groups: DeviceLossOptions["groups"]): Tensor1D {
   const members_EG = tf.tensor2d(Array.from({ length: x_E.size }, (_, expert) => groups.map((group) => Number(group.includes(expert)))), [x_E.size, groups.length]);
   return tf.reshape(matmul2d(tf.reshape(x_E, [1, -1]) as Tensor2D, members_EG), [-1]);
+}
+
+function checkLists(groups: unknown): void {
+  if (!Array.isArray(groups) || !groups.every(Array.isArray)) throw new ConfigError(`deviceLoss: groups must be lists of expert ids, such as [[0, 1], [2, 3]]; got ${JSON.stringify(groups)}.`);
 }
 
 function checkGroups(groups: DeviceLossOptions["groups"], numExperts: number): void {

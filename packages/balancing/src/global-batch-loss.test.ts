@@ -102,6 +102,10 @@ describe.each(BACKENDS)("bufferedGlobalBatchLoss on %s", (backend) => {
   });
 });
 
+it("the buffered loss wants a buffer", () => {
+  expect(() => bufferedGlobalBatchLoss({ buffer: {} as CountBuffer })).toThrow("bufferedGlobalBatchLoss: buffer must be a CountBuffer; got {}.");
+});
+
 it("only the exact loss asks the trainer for global counts", () => {
   expect([globalBatchLoss().scope, bufferedGlobalBatchLoss({ buffer: new CountBuffer() }).scope]).toEqual(["global-batch", "micro-batch"]);
 });

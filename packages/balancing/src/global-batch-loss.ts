@@ -1,8 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
 import type { Scalar, Tensor1D } from "@tensorflow/tfjs";
-import { stopGradient, tidy, type BalancingTerm, type LayerRouting, type MethodFacts } from "@moekit/core";
+import { ConfigError, stopGradient, tidy, type BalancingTerm, type LayerRouting, type MethodFacts } from "@moekit/core";
 import { lossPerLayer, type LossOptions } from "./coefficient.js";
-import type { CountBuffer } from "./count-buffer.js";
+import { CountBuffer } from "./count-buffer.js";
 import { choiceCounts, dot, meanOverTokens, shares } from "./internal/load.js";
 
 /** The facts of {@link globalBatchLoss}. */
@@ -61,7 +61,7 @@ export interface BufferedLossOptions extends LossOptions {
  * optimiser step reset it, and do neither in evaluation. An approximation in early micro-batches. Its scope is
  * `micro-batch`, because the trainer need not count anything beforehand. Default coefficient 0.008.
  *
- * @throws ConfigError (when the loss is computed) if nothing was added for a layer.
+ * @throws ConfigError if `buffer` is none; and, when the loss is computed, if nothing was added for a layer.
  * @source Qiu et al. 2025, arXiv:2501.11873, section 3.
  * @example
  * const buffer = new CountBuffer();
@@ -69,6 +69,7 @@ export interface BufferedLossOptions extends LossOptions {
  * const hooks = { onMicroStep: ({ trace }) => buffer.add(trace), onStep: () => buffer.reset() };
  */
 export function bufferedGlobalBatchLoss({ coefficient = 0.008, buffer }: BufferedLossOptions): BalancingTerm {
+  if (!(buffer instanceof CountBuffer)) throw new ConfigError(`bufferedGlobalBatchLoss: buffer must be a CountBuffer; got ${JSON.stringify(buffer)}. From a config file use globalBatchLoss, which needs none.`);
   const value = (entry: LayerRouting): Scalar => lossWith(buffer.counts(entry.layer), entry);
   return lossPerLayer({ id: "bufferedGlobalBatchLoss", scope: "micro-batch", coefficient, value });
 }
