@@ -1,15 +1,16 @@
 /**
- * Writes the pages that come from data in the source: one per method (`docs/methods/<id>.md`) with an index, and the table of
- * ops (`docs/ops.md`). With `--check` nothing is written: a missing, stale or superfluous page is an error.
+ * Writes the pages that come from data in the source: one per method (`docs/methods/<id>.md`) with an index, the table of
+ * ops (`docs/ops.md`), and the table of packages in the README. With `--check` nothing is written: a missing, stale or superfluous page is an error.
  */
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { methodPages } from "./docs/method-pages.mjs";
 import { opTable } from "./docs/op-table.mjs";
+import { readmeWithPackages } from "./docs/package-table.mjs";
 import { root } from "./packages.mjs";
 
 const folder = join(root, "docs/methods");
-const pages = new Map([...(await methodPages()), ["docs/ops.md", await opTable()]]);
+const pages = new Map([...(await methodPages()), ["docs/ops.md", await opTable()], ["README.md", readmeWithPackages()]]);
 const superfluous = existsSync(folder) ? readdirSync(folder).map((name) => `docs/methods/${name}`).filter((path) => !pages.has(path)) : [];
 const stale = [...pages].filter(([path, text]) => !existsSync(join(root, path)) || readFileSync(join(root, path), "utf8") !== text).map(([path]) => path);
 
