@@ -3,7 +3,8 @@ import type { TrainingReport } from "./training-report.js";
 
 /** @throws DataError if the parts of a report do not fit each other. */
 export function checkReport({ steps, routing, saturation = [] }: TrainingReport): void {
-  const first = steps[0];
+  // A report may come from a file, where types promise nothing.
+  const first = (steps as TrainingReport["steps"] | undefined)?.[0];
   if (!first) fail("steps must have at least one record; got none. Did the run write its metrics?");
   const shape = shapeOf(first.layers);
   const odd = steps.find((step) => shapeOf(step.layers) !== shape);

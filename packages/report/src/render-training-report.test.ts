@@ -77,6 +77,13 @@ describe("reports that lack something", () => {
     expect([...html.matchAll(/<section id="([^"]+)"/g)].map((match) => match[1])).toEqual(["learning", "balance", "facts"]);
   });
 
+  test("a dense model has no experts to speak of", () => {
+    const dense = renderTrainingReport({ title, model: { parameters: 1e6, activeParameters: 1e6, numExperts: 0, topK: 0 }, machine: { backend: "cpu" }, steps: steps.map((step) => ({ ...step, layers: [] })) });
+    expect(text(dense)).toContain("A dense language model with 1 M parameters. It read 60 k tokens in 60 steps.");
+    expect([...dense.matchAll(/<section id="([^"]+)"/g)].map((match) => match[1])).toEqual(["learning", "facts"]);
+    expect(brokenPart(body(dense))).toBeUndefined();
+  });
+
   test("losses that are not finite and layers that routed nothing leave gaps", () => {
     const broken = steps.map((step, i) => ({ ...step, lmLoss: i % 2 ? NaN : step.lmLoss, layers: step.layers.map((layer) => ({ ...layer, counts: [0, 0, 0, 0] })) }));
     const html = renderTrainingReport({ ...sampleReport(), steps: broken });
@@ -94,6 +101,7 @@ describe("reports that lack something", () => {
 
   test("no step, steps of two runs and saturation of another model are refused", () => {
     const report = sampleReport();
+    expect(() => renderTrainingReport(JSON.parse("{}"))).toThrow("steps must have at least one record; got none.");
     expect(() => renderTrainingReport({ ...report, steps: [] })).toThrow("renderTrainingReport: steps must have at least one record; got none. Did the run write its metrics?");
     const other = { ...steps[1]!, layers: [{ layer: 0, counts: [1, 2] }] };
     expect(() => renderTrainingReport({ ...report, steps: [steps[0]!, other] })).toThrow("all steps must have the same layers and experts as step 1, [4, 4]; got [2] in step 2.");

@@ -37,7 +37,7 @@ export interface ReportModel {
   readonly parameters: number;
   /** Weights that one token meets. */
   readonly activeParameters: number;
-  /** Of a layer. */
+  /** Of a layer; 0 for a dense model. */
   readonly numExperts: number;
   /** Experts per token. */
   readonly topK: number;

@@ -7,6 +7,7 @@ import { linearScale } from "./scale.js";
  * @example const colors: ColourScale = shareScale(0.5, 0.125);
  */
 export interface ColourScale {
+  /** Class and fill of a value; values past the ends take the last colour. */
   paint(value: number): Paint;
   /** Position on the colour bar, 0 to 1. */
   position(value: number): number;

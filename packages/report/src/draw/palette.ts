@@ -45,7 +45,10 @@ const ABOVE = shade("#f4f4f1 #f4bd9f #dc7158 #b2182b", "#262c33 #87452f #d1694a 
 /** Steps of a ramp: fine enough to look smooth, few enough to be classes. */
 const STEPS = 16;
 
-/** Attributes of something filled with one colour of a ramp. */
+/**
+ * Attributes of a filled shape: the class that the style sheet colours, and the colour of the light theme.
+ * @example element("rect", { width: 4, ...sequential(0.5) });
+ */
 export interface Paint {
   readonly class: string;
   readonly fill: string;

@@ -27,7 +27,7 @@ function loadFigure(report: TrainingReport): string {
   const pictures = panels(steps[0]!.layers, (_, layer, width) => {
     const ratios = columns.map((some) => loadRatios(some, layer));
     const rows = ratios[0]!.map((_, e) => `expert ${e}`);
-    const options = { width, title: layerName(report, layer), rows, columns: names, columnLabel: "step", scale: ratioScale(), axis: [steps[0]!.step, steps.at(-1)!.step] as const, text: (ratio: number) => `${significant(ratio, 2)} × an even share`, outlined: (ratio: number) => ratio < 0.1 };
+    const options = { width, title: layerName(report, layer), rows, columns: names, columnLabel: "step", scale: ratioScale(), axis: [steps[0]!.step - 0.5, steps.at(-1)!.step + 0.5] as const, text: (ratio: number) => `${significant(ratio, 2)} × an even share`, outlined: (ratio: number) => ratio < 0.1 };
     return heatMap(rows.map((_, e) => ratios.map((column) => column[e]!)), options);
   }, colourBar(ratioScale(), "load relative to an even share"));
   const dead = loadsDead(steps.at(-1)!);

@@ -24,7 +24,9 @@ interface Tile {
 function whatRan({ model, steps, machine }: TrainingReport): string {
   const tokens = sum(steps.map((step) => step.tokens));
   const time = machine.seconds === undefined ? "" : ` in ${duration(machine.seconds)}`;
-  return `A language model with ${model.numExperts} experts per layer, ${model.topK} for each token: ${compact(model.parameters)} parameters, of which a token meets ${compact(model.activeParameters)}. It read ${compact(tokens)} tokens in ${steps.length} steps${time}.`;
+  const size = `${compact(model.parameters)} parameters`;
+  const kind = model.numExperts > 0 ? `A language model with ${model.numExperts} experts per layer, ${model.topK} for each token: ${size}, of which a token meets ${compact(model.activeParameters)}.` : `A dense language model with ${size}.`;
+  return `${kind} It read ${compact(tokens)} tokens in ${steps.length} steps${time}.`;
 }
 
 function verdict(report: TrainingReport): string {

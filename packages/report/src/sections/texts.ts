@@ -39,7 +39,7 @@ export function facts(report: TrainingReport): Section {
   const rows: [string, string | undefined][] = [
     ["parameters", compact(model.parameters)],
     ["active parameters per token", compact(model.activeParameters)],
-    ["experts per token", `${model.topK} of ${model.numExperts}`],
+    ["experts per token", model.numExperts > 0 ? `${model.topK} of ${model.numExperts}` : undefined],
     ["MoE layers", String(steps[0]!.layers.length)],
     ["optimiser steps", String(steps.at(-1)!.step)],
     ["training tokens", compact(sum(steps.map((step) => step.tokens)))],
