@@ -35,12 +35,13 @@ const { values } = parseArgs({
   options: {
     minutes: { type: "string", default: "4" }, // of training; reading, baselines and report take about half a minute more
     steps: { type: "string" }, // a fixed number of steps instead
+    backend: { type: "string", default: "auto" }, // see `npx moekit doctor`
     out: { type: "string" }, // folder to write
   },
 });
 
 const budget = values.steps ? { steps: Number(values.steps) } : { minutes: Number(values.minutes) };
-const config = parseTrainingConfig({ ...settings, training: { ...settings.training, ...budget } }, { base: import.meta.dirname });
+const config = parseTrainingConfig({ ...settings, backend: values.backend, training: { ...settings.training, ...budget } }, { base: import.meta.dirname });
 
 // Ctrl-C stops after the current step and leaves a checkpoint to go on from.
 const interrupt = new AbortController();

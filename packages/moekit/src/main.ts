@@ -29,7 +29,9 @@ export async function main(argv: readonly string[], terminal: Terminal = process
 }
 
 function rootCommand(terminal: Terminal, finished: (code: number) => void): CommandDef {
-  const subCommands = Object.fromEntries(Object.entries(COMMANDS).map(([name, definition]) => [name, toCitty(definition, terminal, finished)]));
+  const entries = Object.entries(COMMANDS).map(([name, definition]) => [name, toCitty(definition, terminal, finished)]);
+  // Without a prototype, or citty would take "constructor" for a command.
+  const subCommands = Object.assign(Object.create(null) as Record<string, CommandDef>, Object.fromEntries(entries));
   return defineCommand({ meta: { name: "moekit", version: packageJson.version, description: packageJson.description }, subCommands });
 }
 

@@ -65,7 +65,7 @@ const training = z.strictObject({
   balancing: z.array(balancingLoss).default([]),
   /** Moves the selection bias of the routers that have one (`sigmoid`, `groupLimited`). */
   lossFreeBias: z.strictObject({ speed: atLeast0.default(0.001), rule: z.enum(["sign", "proportional"]).default("sign"), centred: z.boolean().default(false) }).optional(),
-  /** Steps between evaluations; left out: an eighth of the run. */
+  /** Steps between evaluations; left out: an eighth of the run, at least 25. The last step is always evaluated. */
   evaluateEvery: whole().optional(),
   /** Held-out windows per domain; left out: all. */
   evaluationWindows: whole().optional(),

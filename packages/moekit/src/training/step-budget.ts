@@ -13,20 +13,37 @@ export interface StepBudget {
 const PROBE_STEPS = 6;
 /** The first steps also warm up kernels and the compiler. */
 const WARM_UP = 2;
-/** Evaluations in a run that does not say how often; see `resolvedTraining`. */
-export const DEFAULT_EVALUATIONS = 8;
+/** Evaluations in a run that does not say how often, but no more than one in so many steps. */
+const [EVALUATIONS, LEAST_STEPS_BETWEEN] = [8, 25];
+
+/** Steps between evaluations. */
+export function evaluationInterval({ evaluateEvery }: TrainingConfig["training"], steps: number): number {
+  return evaluateEvery ?? Math.max(LEAST_STEPS_BETWEEN, Math.ceil(steps / EVALUATIONS));
+}
 
 /**
  * Measures a few steps of a model that is thrown away, and says how many fit into `minutes` beside the evaluations. A pass
  * over held-out text is counted as half the work of training on as many tokens.
  */
 export async function stepsWithin(minutes: number, config: TrainingConfig, data: TrainingData): Promise<StepBudget> {
+  const { training } = config;
   const secondsPerStep = await measure(config, data);
-  const { batchSize, sequenceLength, accumulate, evaluateEvery } = config.training;
-  const tokensPerStep = batchSize * sequenceLength * accumulate;
-  const evaluation = (0.5 * secondsPerStep * data.windows.reduce((sum, { batches }) => sum + batches.reduce((all, batch) => all + batch.inputIds.length, 0), 0)) / tokensPerStep;
-  const steps = evaluateEvery ? (minutes * 60) / (secondsPerStep + evaluation / evaluateEvery) : (minutes * 60 - DEFAULT_EVALUATIONS * evaluation) / secondsPerStep;
-  return { steps: Math.max(1, Math.floor(steps)), secondsPerStep };
+  const heldOutTokens = data.windows.flatMap(({ batches }) => batches).reduce((sum, { inputIds }) => sum + inputIds.length, 0);
+  const secondsPerEvaluation = (0.5 * secondsPerStep * heldOutTokens) / (training.batchSize * training.sequenceLength * training.accumulate);
+  const fits = (steps: number) => steps * secondsPerStep + Math.ceil(steps / evaluationInterval(training, steps)) * secondsPerEvaluation <= minutes * 60;
+  return { steps: largest(fits), secondsPerStep };
+}
+
+/** The largest whole number from 1 that fits, by halving; 1 if none does. */
+function largest(fits: (value: number) => boolean): number {
+  let [low, high] = [1, 2];
+  while (fits(high)) [low, high] = [high, high * 2];
+  while (high - low > 1) {
+    const middle = Math.floor((low + high) / 2);
+    if (fits(middle)) low = middle;
+    else high = middle;
+  }
+  return low;
 }
 
 async function measure(config: TrainingConfig, data: TrainingData): Promise<number> {

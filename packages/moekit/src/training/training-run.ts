@@ -6,7 +6,7 @@ import { latestCheckpoint, Trainer, type Evaluation } from "@moekit/train";
 import { baseline } from "./baselines.js";
 import type { BaselineResult, TrainingEvent } from "./events.js";
 import { RunFolder } from "./run-folder.js";
-import { DEFAULT_EVALUATIONS, stepsWithin } from "./step-budget.js";
+import { evaluationInterval, stepsWithin } from "./step-budget.js";
 import { balancingTerms, loadControllers, newModel, newOptimizer, newSchedule } from "./trainer-parts.js";
 import type { TrainingConfig } from "./training-config.js";
 import { trainingBatches, trainingData, type TrainingData } from "./training-data.js";
@@ -126,7 +126,7 @@ function newTrainer(model: MoeTransformer, { config, folder, data, options: { si
     clipNorm,
     seed,
     signal,
-    evaluate: { every: training.evaluateEvery ?? Math.ceil(steps / DEFAULT_EVALUATIONS), windows: data.windows },
+    evaluate: { every: evaluationInterval(training, steps), windows: data.windows },
     checkpoint: { dir: folder.checkpoints, every: training.checkpointEvery ?? Math.ceil(steps / 4), keep: keepCheckpoints },
     metricsFile: folder.metrics,
     hooks: {
