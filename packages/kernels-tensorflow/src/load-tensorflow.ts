@@ -3,7 +3,7 @@ import * as tf from "@tensorflow/tfjs";
 import type { TensorflowBackend } from "./backend.js";
 import { registerTensorflowKernels } from "./register.js";
 
-/** What {@link loadTensorflow} found. */
+/** What {@link loadTensorflow} found. @example const { gpu }: TensorflowInfo = await loadTensorflow(); */
 export interface TensorflowInfo {
   /** The package that works here: `@tensorflow/tfjs-node-gpu` or `@tensorflow/tfjs-node`. */
   readonly package: string;
@@ -54,7 +54,7 @@ async function start(name: string, importPackage: ImportPackage): Promise<Tensor
   const imported = (await importPackage(name)) as Binding & { default?: Binding };
   const binding = imported.default ?? imported;
   if (binding.Tensor !== tf.Tensor) throw new SecondCopyError();
-  await tf.setBackend("tensorflow");
+  if (!(await tf.setBackend("tensorflow"))) throw new Error("TensorFlow.js could not start it; its warning on the console says why");
   registerTensorflowKernels();
   tf.tidy(() => tf.add(1, 1).dataSync()); // Some failures show only when an op runs.
   const { isUsingGpuDevice } = tf.backend() as TensorflowBackend;
