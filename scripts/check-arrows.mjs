@@ -5,7 +5,7 @@ import { files, root, workspaces } from "./packages.mjs";
 
 const may = {
   core: [],
-  backend: ["kernels-js", "kernels-tensorflow", "kernels-native"], // dynamically, when installed
+  backend: ["core", "kernels-js", "kernels-tensorflow", "kernels-native"], // dynamically, when installed
   "kernels-js": ["core"],
   "kernels-native": ["core"],
   "kernels-tensorflow": ["core"],

@@ -1,3 +1,4 @@
+import * as tf from "@tensorflow/tfjs";
 import { activate } from "../activate.js";
 import type { Candidate } from "../types.js";
 
@@ -10,6 +11,8 @@ export const cpu: Candidate = {
     const { registerJsKernels } = await import("@moekit/kernels-js");
     registerJsKernels("cpu");
     await activate("cpu");
+    // Its first tensor prints an advertisement for tfjs-node, which was tried before, or not wanted.
+    (tf.backend() as { firstUse?: boolean }).firstUse = false;
     return { threads: 1 };
   },
 };

@@ -1,12 +1,12 @@
 import { activate } from "../activate.js";
 import { nodeImport } from "../optional-import.js";
 import { onlyInNode } from "../runtime.js";
-import type { BackendFacts, Candidate } from "../types.js";
+import type { Candidate } from "../types.js";
 
 /** What is used of `@moekit/kernels-native`. */
 interface NativeKernels {
-  /** Registers the backend `moekit-native`; rejects with the reason where there is no binary for this machine. */
-  registerNativeBackend(): Promise<BackendFacts | void>;
+  /** Registers the backend `moekit-native`; throws the reason where there is no binary for this machine. */
+  registerNativeBackend(): { readonly threads: number; readonly simd: string };
 }
 
 /** C++ kernels of moekit on the CPU. */
@@ -17,8 +17,8 @@ export const native: Candidate = {
   start: async () => {
     onlyInNode();
     const { registerNativeBackend } = await nodeImport<NativeKernels>("@moekit/kernels-native");
-    const facts = await registerNativeBackend();
+    const { threads, simd } = registerNativeBackend();
     await activate("moekit-native");
-    return facts ?? {};
+    return { threads, simd };
   },
 };

@@ -1,8 +1,7 @@
+import { fixedRouter, PLAIN_BACKENDS, tokenChoice, useBackend } from "@moekit/testing";
 import * as tf from "@tensorflow/tfjs";
 import type { Tensor2D } from "@tensorflow/tfjs";
 import { beforeEach, describe, expect, it } from "vitest";
-import { PLAIN_BACKENDS, useBackend } from "@moekit/testing";
-import { fixedRouter, tokenChoice } from "../fixtures/routers.js";
 import { MoeLayer } from "../layer/moe-layer.js";
 import { disposeParameters, loadParameters, parameters } from "../parameters.js";
 import { randomNormal } from "../random.js";

@@ -1,9 +1,8 @@
+import { fixedRouter, PLAIN_BACKENDS, tokenChoice, useBackend } from "@moekit/testing";
 import * as tf from "@tensorflow/tfjs";
 import type { Tensor2D } from "@tensorflow/tfjs";
 import fc from "fast-check";
 import { beforeEach, describe, expect, it } from "vitest";
-import { PLAIN_BACKENDS, useBackend } from "@moekit/testing";
-import { fixedRouter, tokenChoice } from "../fixtures/routers.js";
 import { tidy } from "../tidy.js";
 import type { ExpertBank, TokenChoice } from "../types.js";
 import { applyCapacity, capacity, type CapacityPriority } from "./capacity.js";

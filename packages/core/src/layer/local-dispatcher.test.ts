@@ -1,8 +1,7 @@
+import { PLAIN_BACKENDS, tokenChoice, useBackend } from "@moekit/testing";
 import * as tf from "@tensorflow/tfjs";
 import fc from "fast-check";
 import { beforeEach, describe, expect, it } from "vitest";
-import { PLAIN_BACKENDS, useBackend } from "@moekit/testing";
-import { tokenChoice } from "../fixtures/routers.js";
 import { tidy } from "../tidy.js";
 import type { DenseMix, ExpertChoice } from "../types.js";
 import { ExpertMap } from "./expert-map.js";

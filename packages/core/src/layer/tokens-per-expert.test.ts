@@ -1,7 +1,6 @@
+import { PLAIN_BACKENDS, tokenChoice, useBackend } from "@moekit/testing";
 import * as tf from "@tensorflow/tfjs";
 import { beforeEach, describe, expect, it } from "vitest";
-import { PLAIN_BACKENDS, useBackend } from "@moekit/testing";
-import { tokenChoice } from "../fixtures/routers.js";
 import { applyCapacity } from "./capacity.js";
 import { tokensPerExpert } from "./tokens-per-expert.js";
 

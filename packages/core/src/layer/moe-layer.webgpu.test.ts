@@ -1,0 +1,3 @@
+import { moeLayerSuite } from "@moekit/testing";
+
+await moeLayerSuite("webgpu");
