@@ -7,7 +7,7 @@ const GPU = "@tensorflow/tfjs-node-gpu";
 const CPU = "@tensorflow/tfjs-node";
 
 /** As Node words it. */
-const missing = (name: string): Error => Object.assign(new Error(`Cannot find package '${name}' imported from index.js`), { code: "ERR_MODULE_NOT_FOUND" });
+const missing = (name: string): Error => new Error(`Cannot find package '${name}' imported from index.js`);
 
 /** Loads where importing a package gives its exports, or throws. */
 const load = (packages: Record<string, () => object>): Promise<TensorflowInfo> =>
@@ -69,6 +69,10 @@ describe("loadTensorflow", () => {
       "loadTensorflow: TensorFlow must be installed and work; got: @tensorflow/tfjs-node-gpu is not installed (npm install @tensorflow/tfjs-node-gpu); @tensorflow/tfjs-node is not installed (npm install @tensorflow/tfjs-node).",
     );
     expect(tf.getBackend()).toBe("cpu");
+  });
+
+  it.each([`Could not resolve "${GPU}" imported by "@moekit/kernels-tensorflow".`, `Cannot find module '${GPU}'\nRequire stack: ...`])("knows other words for a missing package (%s)", async (words) => {
+    expect(await messageOf({ [GPU]: failing(new Error(words)) })).toContain(`${GPU} is not installed`);
   });
 
   it("passes on what the loader of a library says, and tells a missing dependency from a missing package", async () => {

@@ -72,13 +72,13 @@ async function restore(previous: string): Promise<void> {
 function reasonOf(error: unknown, name: string): string {
   const message = error instanceof Error ? error.message : String(error);
   if (error instanceof SecondCopyError) return `brings its own copy of @tensorflow/tfjs ("npm ls @tensorflow/tfjs" shows both): install the same version of both, or run "npm dedupe"`;
-  if (isMissing(error, name)) return `is not installed (npm install ${name})`;
+  if (isMissing(message, name)) return `is not installed (npm install ${name})`;
   if (/is not a function/.test(message) && nodeMajor() >= 23) return `does not work on Node ${process.versions.node}, which removed functions of node:util that it calls (${message}): use Node 20 or 22`;
-  return `failed: ${message.split("\n")[0]}`;
+  return `failed: ${message.split("\n")[0]!.replace(/\.$/, "")}`;
 }
 
-/** Not found, itself: a dependency of it that is missing is another failure. */
-const isMissing = (error: unknown, name: string): boolean =>
-  ["ERR_MODULE_NOT_FOUND", "MODULE_NOT_FOUND"].includes((error as { code?: string }).code ?? "") && (error as Error).message.includes(`'${name}'`);
+/** Not found, itself: a dependency of it that is missing is another failure. Node and bundlers word it differently; all quote the name. */
+const isMissing = (message: string, name: string): boolean =>
+  [`'${name}'`, `"${name}"`].some((quoted) => message.includes(`${quoted} imported`) || message.startsWith(`Cannot find module ${quoted}`));
 
 const nodeMajor = (): number => Number.parseInt(process.versions.node, 10);
