@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
-import type { Scalar } from "@tensorflow/tfjs";
-import { tidy, type BalancingTerm, type LayerRouting, type MethodFacts } from "@moekit/core";
+import type { Scalar, Tensor1D, Tensor2D } from "@tensorflow/tfjs";
+import { stopGradient, tidy, type BalancingTerm, type LayerRouting, type MethodFacts } from "@moekit/core";
 import { lossPerLayer, type LossOptions } from "./coefficient.js";
 import { meanOverTokens } from "./internal/load.js";
 
@@ -22,6 +22,12 @@ export const zLossFacts: MethodFacts = {
  * @example const terms = zLoss({ coefficient: 0.001 }).loss(trace);
  */
 export function zLoss({ coefficient = 0.001 }: LossOptions = {}): BalancingTerm {
-  const value = (entry: LayerRouting): Scalar => tidy(() => meanOverTokens<Scalar>(tf.square(tf.logSumExp(entry.routing.logits, 1)), entry));
+  const value = (entry: LayerRouting): Scalar => tidy(() => meanOverTokens<Scalar>(tf.square(logSumExp(entry.routing.logits)), entry));
   return lossPerLayer({ id: "zLoss", scope: "micro-batch", coefficient, value });
+}
+
+/** `[T]`. The largest logit only keeps `exp` in range, so no gradient need pass through it (tfjs' own `logSumExp` sends one, slowly). */
+function logSumExp(logits_TE: Tensor2D): Tensor1D {
+  const largest_T1 = tf.max(stopGradient(logits_TE), 1, true);
+  return tf.add(tf.log(tf.sum(tf.exp(tf.sub(logits_TE, largest_T1)), 1)), tf.squeeze(largest_T1, [1])) as Tensor1D;
 }
