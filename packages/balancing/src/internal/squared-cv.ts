@@ -4,7 +4,7 @@ import { checkOneOf } from "./check.js";
 
 /**
  * `unbiased`: divided by n - 1, and 1e-10 added to the squared mean, as in the PyTorch port; `population`: divided by n.
- * Its 1e-20 is lost in the rounding except where there is no token at all: then it keeps 0 / 0 from being NaN.
+ * Its 1e-18 is lost in the rounding except where there is no token at all: then it keeps 0 / 0 from being NaN.
  */
 export type Variance = "unbiased" | "population";
 
@@ -18,5 +18,5 @@ export function squaredCv(x: Tensor1D, variance: Variance): Scalar {
   const mean = tf.mean(x);
   const sumOfSquares = tf.sum(tf.square(tf.sub(x, mean)));
   const spread = tf.div(sumOfSquares, variance === "unbiased" ? n - 1 : n);
-  return tf.div(spread, tf.add(tf.square(mean), variance === "unbiased" ? 1e-10 : 1e-20)) as Scalar;
+  return tf.div(spread, tf.add(tf.square(mean), variance === "unbiased" ? 1e-10 : 1e-18)) as Scalar;
 }
