@@ -15,6 +15,7 @@ export default ts.config(
       "@typescript-eslint/consistent-type-imports": "error",
     },
   },
+  { files: ["apps/**"], rules: { "no-console": "off" } },
   { files: ["**/*.test.ts", "**/*.cases.ts"], rules: { "max-lines": "off" } },
   { files: ["scripts/**", "bench/**"], rules: { "no-console": "off" } }, // they print: that is what they are for
 );

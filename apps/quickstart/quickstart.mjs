@@ -3,7 +3,7 @@
  * report in which you can see what its experts do. `npm start`, or with other budgets: `npm start -- --minutes 1`.
  */
 import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { parseTrainingConfig, trainingProgress, trainingRun, trainingSummary } from "moekit";
 
@@ -40,6 +40,9 @@ const { values } = parseArgs({
   },
 });
 
+// npm runs this in its own folder; what it writes belongs where npm was called.
+process.chdir(process.env.INIT_CWD ?? ".");
+
 const budget = values.steps ? { steps: Number(values.steps) } : { minutes: Number(values.minutes) };
 const config = parseTrainingConfig({ ...settings, backend: values.backend, training: { ...settings.training, ...budget } }, { base: import.meta.dirname });
 
@@ -47,7 +50,7 @@ const config = parseTrainingConfig({ ...settings, backend: values.backend, train
 const interrupt = new AbortController();
 process.once("SIGINT", () => interrupt.abort(new Error("interrupted")));
 
-const out = values.out ?? freeFolder(join(process.env.INIT_CWD ?? ".", "runs"), settings.name);
+const out = resolve(values.out ?? freeFolder("runs", settings.name));
 const result = await trainingRun(config, { out, signal: interrupt.signal, onEvent: trainingProgress() });
 console.log(`\n${trainingSummary(result)}`);
 if (result.stopped === "aborted") process.exitCode = 130;

@@ -1,4 +1,7 @@
-/** Where commands write, and how they hear of Ctrl-C. Tests bring their own. */
+/**
+ * Where commands write, and how they hear of Ctrl-C. Tests bring their own.
+ * @example const silent: Terminal = { write: () => {}, note: () => {}, isTerminal: false, onInterrupt: () => () => {} };
+ */
 export interface Terminal {
   /** Writes to standard output as it is. */
   write(text: string): void;

@@ -8,7 +8,7 @@ import type { TrainingRunResult } from "./training-run.js";
  * @example console.log(trainingSummary(await trainingRun(config)));
  */
 export function trainingSummary(result: TrainingRunResult): string {
-  const parts = [bitsTable(result), specialisationText(result), ...result.samples.map(({ prompt, text }) => `> ${prompt}[${text}]`), goOn(result)];
+  const parts = [bitsTable(result), specialisationText(result), ...result.samples.map(({ prompt, text }) => `${prompt} ▸${text}`), goOn(result)];
   return parts.filter(Boolean).join("\n\n");
 }
 
@@ -27,7 +27,8 @@ function specialisationText({ specialisation }: TrainingRunResult): string {
 }
 
 function goOn({ out }: TrainingRunResult): string {
-  const folder = relative("", out) || ".";
+  const near = relative("", out) || ".";
+  const folder = near.startsWith("..") ? out : near;
   return [
     "To go on:",
     `  npx moekit train ${folder}/run.json --resume      train on (after raising "steps" in it)`,
