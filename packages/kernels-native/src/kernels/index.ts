@@ -1,13 +1,16 @@
 import type { OpKernels, TfjsKernels } from "../kernel.js";
 import { attentionKernels } from "./attention.js";
+import { copyKernels } from "./copy.js";
+import { elementwiseKernels } from "./elementwise.js";
 import { expertMlpKernels } from "./expert-mlp.js";
 import { groupedMatmulKernels } from "./grouped-matmul.js";
 import { linearKernels, matmulKernels } from "./matmul.js";
+import { reduceKernels } from "./reduce.js";
 import { routingKernels } from "./routing.js";
 import { transformerKernels } from "./transformer.js";
 
 /** Kernels of tfjs that are replaced. */
-export const tfjsKernels: TfjsKernels = { ...matmulKernels };
+export const tfjsKernels: TfjsKernels = { ...matmulKernels, ...elementwiseKernels, ...reduceKernels, ...copyKernels };
 
 /** Kernels of the moekit ops. */
 export const opKernels: OpKernels = {

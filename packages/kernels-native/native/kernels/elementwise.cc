@@ -1,0 +1,232 @@
+// Kernels of tfjs that treat every element alike: one or two inputs, with broadcasting.
+#include "loops.h"
+#include "math.h"
+#include "strides.h"
+
+namespace moekit {
+namespace MOEKIT_ISA {
+namespace {
+
+// In the order of UNARY in src/kernels/elementwise.ts. `p` and `q` are parameters of some.
+template <class Use>
+void withUnary(int64_t number, Vec p, Vec q, const Use& use) {
+  const Vec one = broadcast(1);
+  switch (number) {
+    case 0: return use([](Vec x) { return absolute(x); });
+    case 1: return use([](Vec x) { return negative(x); });
+    case 2: return use([](Vec x) { return exp(x); });
+    case 3: return use([](Vec x) { return log(x); });
+    case 4: return use([](Vec x) { return sqrt(x); });
+    case 5: return use([=](Vec x) { return div(one, sqrt(x)); });
+    case 6: return use([](Vec x) { return mul(x, x); });
+    case 7: return use([=](Vec x) { return div(one, x); });
+    case 8: return use([](Vec x) { return max(zero(), x); });
+    case 9: return use([](Vec x) { return min(broadcast(6), max(zero(), x)); });
+    case 10: return use([=](Vec x) { return select(less(x, zero()), mul(x, p), x); });
+    case 11: return use([](Vec x) { return sigmoid(x); });
+    case 12: return use([](Vec x) { return tanh(x); });
+    case 13: return use([=](Vec x) { return sub(mul(broadcast(2), normalShare(mul(x, broadcast(1.41421356237309505f)))), one); });
+    case 14: return use([=](Vec x) { return select(isNan(x), x, select(less(zero(), x), one, p)); });
+    case 15: return use([=](Vec x) { return min(q, max(p, x)); });
+    default: Args::fail(0, "is no function of one argument");
+  }
+}
+
+// out[i] = f(a[i * aStep], b[i * bStep]), steps 0 or 1.
+template <class T, class Out, class F>
+void combineRun(const T* a, int64_t aStep, const T* b, int64_t bStep, Out* out, int64_t count, const F& f) {
+  if (aStep && bStep) {
+    for (int64_t i = 0; i < count; i++) out[i] = f(a[i], b[i]);
+  } else if (aStep) {
+    const T y = *b;
+    for (int64_t i = 0; i < count; i++) out[i] = f(a[i], y);
+  } else {
+    const T x = *a;
+    for (int64_t i = 0; i < count; i++) out[i] = f(x, b[i * bStep]);
+  }
+}
+
+template <class T, class Out, class F>
+void combineAll(const Strides<2>& s, const T* a, const T* b, Out* out, const F& f) {
+  const int64_t width = s.size[s.rank - 1], aStep = s.stride[0][s.rank - 1], bStep = s.stride[1][s.rank - 1];
+  const int64_t runs = s.runs();
+  if (runs == 1) {
+    return parallelRanges(width, kGrain, [&](int64_t from, int64_t to) { combineRun(a + from * aStep, aStep, b + from * bStep, bStep, out + from, to - from, f); });
+  }
+  parallelRanges(runs, rowsOfGrain(width), [&](int64_t from, int64_t to) {
+    for (int64_t run = from; run < to; run++) combineRun(a + s.offset(0, run), aStep, b + s.offset(1, run), bStep, out + run * width, width, f);
+  });
+}
+
+// Operands of a type, where either may be a single number.
+template <class T>
+struct Operands {
+  const T *a, *b;
+  T numbers[2];
+};
+
+template <class T>
+const T* array(const Args& args, int i, int64_t length);
+template <>
+const float* array<float>(const Args& args, int i, int64_t length) { return args.floats(i, length); }
+template <>
+const int32_t* array<int32_t>(const Args& args, int i, int64_t length) { return args.ints(i, length); }
+
+template <class T>
+const T* operand(const Args& args, int i, int64_t length, T* number) {
+  if (args.list[i].kind != Kind::number) return array<T>(args, i, length);
+  *number = static_cast<T>(args.number(i));
+  return number;
+}
+
+// In the order of ARITHMETIC in src/kernels/elementwise.ts.
+template <class T, class Use>
+void withArithmetic(int64_t number, const Use& use) {
+  switch (number) {
+    case 0: return use([](T a, T b) -> T { return a + b; });
+    case 1: return use([](T a, T b) -> T { return a - b; });
+    case 2: return use([](T a, T b) -> T { return a * b; });
+    // A NaN on either side wins.
+    case 3: return use([](T a, T b) -> T { return a > b || a != a ? a : b; });
+    case 4: return use([](T a, T b) -> T { return a < b || a != a ? a : b; });
+    case 5: return use([](T a, T b) -> T { return (a - b) * (a - b); });
+    default: Args::fail(0, "is no function of two arguments");
+  }
+}
+
+// In the order of COMPARISONS in src/kernels/elementwise.ts.
+template <class T, class Use>
+void withComparison(int64_t number, const Use& use) {
+  switch (number) {
+    case 0: return use([](T a, T b) -> uint8_t { return a == b; });
+    case 1: return use([](T a, T b) -> uint8_t { return a != b; });
+    case 2: return use([](T a, T b) -> uint8_t { return a > b; });
+    case 3: return use([](T a, T b) -> uint8_t { return a >= b; });
+    case 4: return use([](T a, T b) -> uint8_t { return a < b; });
+    case 5: return use([](T a, T b) -> uint8_t { return a <= b; });
+    default: Args::fail(0, "is no comparison");
+  }
+}
+
+}  // namespace
+
+// unary(function, x, y, count, p, q)
+void unary(const Args& args) {
+  const int64_t count = args.size(3);
+  const float* x = args.floats(1, count);
+  float* y = args.floats(2, count);
+  withUnary(args.integer(0), broadcast(static_cast<float>(args.number(4))), broadcast(static_cast<float>(args.number(5))), [&](const auto& f) {
+    parallelRanges(count, kGrain, [&](int64_t from, int64_t to) { mapTo(y + from, x + from, to - from, f); });
+  });
+}
+
+// binary(function, a, b, out, rank, sizes..., strides of a..., strides of b...)
+void binary(const Args& args) {
+  const Strides<2> s(args, 4);
+  float numbers[2];
+  const float* a = operand(args, 1, s.reach(0), numbers);
+  const float* b = operand(args, 2, s.reach(1), numbers + 1);
+  float* out = args.floats(3, s.total());
+  if (s.total() == 0) return;
+  // Division is not one of integers.
+  if (args.integer(0) == 6) return combineAll(s, a, b, out, [](float x, float y) { return x / y; });
+  withArithmetic<float>(args.integer(0), [&](const auto& f) { combineAll(s, a, b, out, f); });
+}
+
+// The same for int32; sums and products wrap around.
+void binaryInt(const Args& args) {
+  const Strides<2> s(args, 4);
+  int32_t numbers[2];
+  const auto* a = operand(args, 1, s.reach(0), numbers);
+  const auto* b = operand(args, 2, s.reach(1), numbers + 1);
+  int32_t* out = args.ints(3, s.total());
+  if (s.total() == 0) return;
+  withArithmetic<int64_t>(args.integer(0), [&](const auto& f) {
+    combineAll(s, a, b, out, [&](int32_t x, int32_t y) { return static_cast<int32_t>(static_cast<uint32_t>(f(x, y))); });
+  });
+}
+
+// compare(function, a, b, out, rank, ...): bytes of 0 and 1.
+void compare(const Args& args) {
+  const Strides<2> s(args, 4);
+  float numbers[2];
+  const float* a = operand(args, 1, s.reach(0), numbers);
+  const float* b = operand(args, 2, s.reach(1), numbers + 1);
+  uint8_t* out = args.bytes(3, s.total());
+  if (s.total() == 0) return;
+  withComparison<float>(args.integer(0), [&](const auto& f) { combineAll(s, a, b, out, f); });
+}
+
+void compareInt(const Args& args) {
+  const Strides<2> s(args, 4);
+  int32_t numbers[2];
+  const int32_t* a = operand(args, 1, s.reach(0), numbers);
+  const int32_t* b = operand(args, 2, s.reach(1), numbers + 1);
+  uint8_t* out = args.bytes(3, s.total());
+  if (s.total() == 0) return;
+  withComparison<int32_t>(args.integer(0), [&](const auto& f) { combineAll(s, a, b, out, f); });
+}
+
+// select(condition, yes, no, out, count)
+void selectElements(const Args& args) {
+  const int64_t count = args.size(4);
+  const uint8_t* condition = args.bytes(0, count);
+  const float* yes = args.floats(1, count);
+  const float* no = args.floats(2, count);
+  float* out = args.floats(3, count);
+  parallelRanges(count, kGrain, [&](int64_t from, int64_t to) {
+    for (int64_t i = from; i < to; i++) out[i] = condition[i] ? yes[i] : no[i];
+  });
+}
+
+// addN(out, count, x0, x1, ...)
+void addN(const Args& args) {
+  const int64_t count = args.size(1);
+  float* out = args.floats(0, count);
+  const float* inputs[Args::kMax];
+  for (int i = 2; i < args.count; i++) inputs[i - 2] = args.floats(i, count);
+  parallelRanges(count, kGrain, [&](int64_t from, int64_t to) {
+    copyRow(out + from, inputs[0] + from, to - from);
+    for (int i = 1; i < args.count - 2; i++) addScaled(out + from, inputs[i] + from, 1, to - from);
+  });
+}
+
+// castToInt(x, y, count): towards zero, modulo 2^32; NaN and infinities become 0, as in JavaScript.
+void castToInt(const Args& args) {
+  const int64_t count = args.size(2);
+  const float* x = args.floats(0, count);
+  int32_t* y = args.ints(1, count);
+  parallelRanges(count, kGrain, [&](int64_t from, int64_t to) {
+    for (int64_t i = from; i < to; i++) {
+      const float size = __builtin_fabsf(x[i]);
+      if (size < 2147483648.0f) y[i] = static_cast<int32_t>(x[i]);
+      else y[i] = size < 9.2e18f ? static_cast<int32_t>(static_cast<uint32_t>(static_cast<int64_t>(x[i]))) : 0;
+    }
+  });
+}
+
+// castToFloat(x, y, count), from int32 or bytes.
+void castToFloat(const Args& args) {
+  const int64_t count = args.size(2);
+  float* y = args.floats(1, count);
+  const auto convert = [&](const auto* x) {
+    parallelRanges(count, kGrain, [&](int64_t from, int64_t to) {
+      for (int64_t i = from; i < to; i++) y[i] = static_cast<float>(x[i]);
+    });
+  };
+  if (args.list[0].kind == Kind::uint8) convert(args.bytes(0, count));
+  else convert(args.ints(0, count));
+}
+
+// fill(x, count, value)
+void fill(const Args& args) {
+  const int64_t count = args.size(1);
+  float* x = args.floats(0, count);
+  const float value = static_cast<float>(args.number(2));
+  parallelRanges(count, kGrain, [&](int64_t from, int64_t to) {
+    for (int64_t i = from; i < to; i++) x[i] = value;
+  });
+}
+
+}  // namespace MOEKIT_ISA
+}  // namespace moekit

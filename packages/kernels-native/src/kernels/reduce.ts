@@ -1,0 +1,71 @@
+import type { TensorInfo } from "@tensorflow/tfjs";
+import { type Host, type KernelAttrs, lastOf, rowsOf, sizeOf, type TfjsKernels } from "../kernel.js";
+
+/** Sums, means, extremes and softmax. Axes that are not next to each other stay with tfjs-backend-cpu. */
+export const reduceKernels: TfjsKernels = {
+  Sum: (host, { x }, attrs) => sum(host, x!, attrs, false),
+  Mean: (host, { x }, attrs) => sum(host, x!, attrs, true),
+  Max: (host, { x }, { reductionIndices, keepDims }) => extreme(host, x!, { axis: reductionIndices, keepDims }, true),
+  Min: (host, { x }, { axis, keepDims }) => extreme(host, x!, { axis, keepDims }, false),
+  ArgMax: (host, { x }, attrs) => argExtreme(host, x!, attrs, true),
+  ArgMin: (host, { x }, attrs) => argExtreme(host, x!, attrs, false),
+
+  Softmax: ({ backend, native }, { logits }, { dim }) => {
+    if (logits!.dtype !== "float32" || !isLast(logits!, dim as number)) return undefined;
+    const y = backend.allocate(logits!.shape);
+    native.softmax!(backend.floats(logits!), backend.floats(y), rowsOf(logits!), lastOf(logits!));
+    return y;
+  },
+};
+
+/** A tensor seen as `[outer, length, inner]`, of which `length` is reduced. */
+interface Reduction {
+  readonly outer: number;
+  readonly length: number;
+  readonly inner: number;
+  readonly shape: number[];
+}
+
+function sum({ backend, native }: Host, x: TensorInfo, attrs: KernelAttrs, mean: boolean): TensorInfo | undefined {
+  const reduction = x.dtype === "float32" ? reductionOf(x.shape, attrs) : undefined;
+  if (!reduction) return undefined;
+  const { outer, length, inner, shape } = reduction;
+  const y = backend.allocate(shape);
+  native.sum!(backend.floats(x), backend.floats(y), outer, length, inner, mean ? 1 / length : 1);
+  return y;
+}
+
+function extreme({ backend, native }: Host, x: TensorInfo, attrs: KernelAttrs, isMax: boolean): TensorInfo | undefined {
+  const reduction = x.dtype === "float32" ? reductionOf(x.shape, attrs) : undefined;
+  if (!reduction || reduction.length === 0) return undefined;
+  const { outer, length, inner, shape } = reduction;
+  const y = backend.allocate(shape);
+  native.extreme!(backend.floats(x), backend.floats(y), outer, length, inner, isMax);
+  return y;
+}
+
+function argExtreme({ backend, native }: Host, x: TensorInfo, { axis }: KernelAttrs, isMax: boolean): TensorInfo | undefined {
+  if (x.dtype !== "float32" || x.shape.length === 0 || lastOf(x) === 0 || !isLast(x, Array.isArray(axis) ? (axis[0] as number) : (axis as number))) return undefined;
+  const y = backend.allocate(x.shape.slice(0, -1), "int32");
+  native.argExtreme!(backend.floats(x), backend.ints(y), rowsOf(x), lastOf(x), isMax);
+  return y;
+}
+
+const isLast = ({ shape }: TensorInfo, axis: number): boolean => axis === -1 || axis === shape.length - 1;
+
+/** Undefined unless the reduced axes follow each other, axes of size one not counted. */
+function reductionOf(shape: readonly number[], { axis, keepDims }: KernelAttrs): Reduction | undefined {
+  const rank = shape.length;
+  const given = axis === undefined || axis === null ? shape.map((_, i) => i) : Array.isArray(axis) ? (axis as number[]) : [axis as number];
+  const reduced = new Array<boolean>(rank).fill(false);
+  for (const i of given) reduced[i < 0 ? i + rank : i] = true;
+  const counted = [...shape.keys()].filter((i) => reduced[i] && shape[i] !== 1);
+  const [first, last] = [counted[0] ?? 0, counted[counted.length - 1] ?? -1];
+  for (let i = first; i <= last; i++) if (!reduced[i] && shape[i] !== 1) return undefined;
+  return {
+    outer: sizeOf(shape.slice(0, first)),
+    length: sizeOf(shape.slice(first, last + 1)),
+    inner: sizeOf(shape.slice(last + 1)),
+    shape: keepDims ? shape.map((size, i) => (reduced[i] ? 1 : size)) : shape.filter((_, i) => !reduced[i]),
+  };
+}

@@ -1,0 +1,40 @@
+/** Only for tests: products of matrices. */
+import * as tf from "@tensorflow/tfjs";
+import { type BatteryCase, call, numbers, pairs } from "./battery-case.js";
+
+/** m, n, k: ones, primes, one more or less than a tile, past a block. */
+const SIZES: readonly [number, number, number][] = [
+  [1, 1, 1], [1, 7, 5], [3, 1, 4], [2, 33, 300], [5, 16, 8], [6, 17, 1], [7, 15, 9], [8, 16, 7], [13, 31, 257], [97, 3, 2], [100, 50, 11], [3, 0, 2], [0, 3, 2], [130, 70, 40],
+];
+const BATCHES: readonly [number[], number[]][] = [[[2], [2]], [[3], [1]], [[1], [3]], [[2, 3], [2, 3]], [[2, 3], [1, 1]], [[2, 1], [1, 3]], [[0], [0]]];
+const FLAGS: readonly [boolean, boolean][] = pairs([false, true], [false, true]);
+
+const operand = (batch: readonly number[], rows: number, columns: number, transpose: boolean, seed: number, special = false) =>
+  numbers([...batch, ...(transpose ? [columns, rows] : [rows, columns])], seed, special ? "summable" : "plain");
+
+export function batteryOfMatrices(): BatteryCase[] {
+  const plain = pairs(SIZES, FLAGS).map(([[m, n, k], [tA, tB]]) => call("matMul", [m, n, k, tA, tB], () => tf.matMul(operand([], m, k, tA, 1), operand([], k, n, tB, 2), tA, tB)));
+  const special = pairs(SIZES, FLAGS).map(([[m, n, k], [tA, tB]]) =>
+    call("matMul with special values", [m, n, k, tA, tB], () => tf.matMul(operand([], m, k, tA, 1, true), tf.clipByValue(operand([], k, n, tB, 2), -1, 1), tA, tB)),
+  );
+  const batched = pairs(pairs(BATCHES, FLAGS), [[5, 7, 3], [9, 17, 20]] as const).map(([[[a, b], [tA, tB]], [m, n, k]]) =>
+    call("matMul", [a, b, m, n, k, tA, tB], () => tf.matMul(operand(a, m, k, tA, 1), operand(b, k, n, tB, 2), tA, tB)),
+  );
+  const fused = (["linear", "relu", "sigmoid", "elu"] as const).flatMap((activation) =>
+    FLAGS.map(([tA, tB]) =>
+      call("fused matMul", [activation, tA, tB], () => tf.fused.matMul({ a: operand([], 5, 6, tA, 1) as tf.Tensor2D, b: operand([], 6, 7, tB, 2) as tf.Tensor2D, transposeA: tA, transposeB: tB, bias: numbers([7], 3), activation })),
+    ),
+  );
+  const others = [
+    call("matMul", "int32", () => tf.matMul(numbers([3, 4], 1, "plain", "int32"), numbers([4, 2], 2, "plain", "int32"))),
+    call("dot", "", () => tf.dot(numbers([9], 1), numbers([9], 2))),
+    call("einsum", "", () => tf.einsum("bij,bjk->bik", numbers([2, 3, 4], 1), numbers([2, 4, 5], 2))),
+    ...[[1, "same"], [2, "valid"], [1, "valid"]].map(([stride, pad]) => call("conv2d", [stride, pad], () => tf.conv2d(numbers([2, 7, 6, 3], 1) as tf.Tensor4D, numbers([3, 2, 3, 5], 2) as tf.Tensor4D, stride as number, pad as "same"))),
+    call("conv2d", "1x1", () => tf.conv2d(numbers([2, 7, 6, 3], 1) as tf.Tensor4D, numbers([1, 1, 3, 5], 2) as tf.Tensor4D, 1, "same")),
+    call("conv2d", "dilated", () => tf.conv2d(numbers([1, 9, 9, 2], 1) as tf.Tensor4D, numbers([3, 3, 2, 4], 2) as tf.Tensor4D, 1, "valid", "NHWC", 2)),
+    call("depthwiseConv2d", "", () => tf.depthwiseConv2d(numbers([2, 7, 6, 3], 1) as tf.Tensor4D, numbers([3, 2, 3, 2], 2) as tf.Tensor4D, 1, "same")),
+    call("conv2dTranspose", "", () => tf.conv2dTranspose(numbers([1, 4, 4, 5], 1) as tf.Tensor4D, numbers([3, 3, 2, 5], 2) as tf.Tensor4D, [1, 8, 8, 2], 2, "same")),
+  ];
+  // Sums of up to 300 products of numbers up to 3: cancellation leaves errors well above those of the numbers themselves.
+  return [...plain, ...special, ...batched, ...fused, ...others].map((each) => ({ ...each, tolerance: 3e-5 }));
+}
