@@ -6,21 +6,17 @@ export class NotInstalledError extends Error {
 }
 
 /**
- * Imports a package that may be missing.
- * @throws NotInstalledError if it is; what the import throws otherwise, e.g. where one of its own dependencies is missing.
+ * Handler for the failed import of a package that may be missing. Bundlers take a missing package as a warning only where
+ * they see `import("name").catch(...)`.
+ * @throws NotInstalledError if the package is missing; else the error, e.g. where one of its own dependencies is missing.
  */
-export async function optionalImport<T>(packageName: string, load: () => Promise<T>): Promise<T> {
-  try {
-    return await load();
-  } catch (error) {
-    throw isMissing(error, packageName) ? new NotInstalledError(packageName) : error;
-  }
-}
+export const orNotInstalled = (packageName: string) => (error: unknown): never => {
+  throw isMissing(error, packageName) ? new NotInstalledError(packageName) : error;
+};
 
-/** The same for packages that only exist in Node: bundlers shall not look for them. */
-export async function nodeImport<T>(packageName: string): Promise<T> {
-  return optionalImport(packageName, () => import(/* @vite-ignore */ /* webpackIgnore: true */ packageName) as Promise<T>);
-}
+/** Imports a package that may be missing and only exists in Node: bundlers shall not look for it. */
+export const nodeImport = <T>(packageName: string): Promise<T> =>
+  import(/* @vite-ignore */ /* webpackIgnore: true */ packageName).catch(orNotInstalled(packageName)) as Promise<T>;
 
 /** Node, webpack and Vite word it differently; all quote the name. */
 function isMissing(error: unknown, packageName: string): boolean {

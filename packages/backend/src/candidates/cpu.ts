@@ -6,7 +6,7 @@ import type { Candidate } from "../types.js";
 export const cpu: Candidate = {
   name: "cpu",
   tfjsName: "cpu",
-  install: "It comes with @tensorflow/tfjs.",
+  install: "it comes with @tensorflow/tfjs.",
   start: async () => {
     const { registerJsKernels } = await import("@moekit/kernels-js");
     registerJsKernels("cpu");

@@ -1,6 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
 import { activate } from "../activate.js";
-import { optionalImport } from "../optional-import.js";
 import type { Candidate } from "../types.js";
 
 /**
@@ -12,10 +11,10 @@ import type { Candidate } from "../types.js";
 export const wasm: Candidate = {
   name: "wasm",
   tfjsName: "wasm",
-  install: "npm install @tensorflow/tfjs-backend-wasm; in a browser, serve its .wasm files and call its setWasmPaths first.",
+  install: "it comes with @moekit/backend; in a browser, serve the .wasm files of @tensorflow/tfjs-backend-wasm and call its setWasmPaths first.",
   start: async () => {
     if (!("WebAssembly" in globalThis)) throw new Error("this JavaScript engine has no WebAssembly");
-    const { getThreadsCount } = await optionalImport("@tensorflow/tfjs-backend-wasm", () => import("@tensorflow/tfjs-backend-wasm"));
+    const { getThreadsCount } = await import("@tensorflow/tfjs-backend-wasm");
     const { registerJsKernels } = await import("@moekit/kernels-js");
     registerJsKernels("wasm");
     await activate("wasm");

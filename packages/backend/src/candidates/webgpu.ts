@@ -1,5 +1,5 @@
 import { activate } from "../activate.js";
-import { optionalImport } from "../optional-import.js";
+import { orNotInstalled } from "../optional-import.js";
 import { findAdapter } from "../webgpu-adapter.js";
 import type { Candidate } from "../types.js";
 
@@ -14,7 +14,7 @@ export const webgpu: Candidate = {
     if (adapter.software && !named) throw new Error(`its only adapter (${device}) computes on the CPU, slower than the other backends`);
     // eslint-disable-next-line @typescript-eslint/ban-ts-comment -- the package is only there where somebody installed it
     // @ts-ignore
-    await optionalImport("@tensorflow/tfjs-backend-webgpu", () => import("@tensorflow/tfjs-backend-webgpu"));
+    await import("@tensorflow/tfjs-backend-webgpu").catch(orNotInstalled("@tensorflow/tfjs-backend-webgpu"));
     await activate("webgpu");
     return { device };
   },
