@@ -17,9 +17,13 @@ export function matmul2d(a: Tensor2D, b: Tensor2D, transposeA = false, transpose
   const [m, p] = transposeA ? [a.shape[1], a.shape[0]] : a.shape;
   const n = transposeB ? b.shape[0] : b.shape[1];
   if (m * n * p === 0) return tf.zeros([m, n]);
+  if (tf.getBackend() === "webgpu" && transposeB && p >= WEBGPU_SPLIT) return tf.tidy(() => tf.matMul(a, tf.transpose(b), transposeA));
   if (tf.getBackend() !== "wasm") return tf.matMul(a, b, transposeA, transposeB);
   return tf.tidy(() => tf.matMul(transposed(a, transposeA), ownOperand(transposed(b, transposeB))));
 }
+
+/** Sums of this length the webgpu backend splits, and its kernel for that reads a transposed right-hand side wrongly (4.22). */
+const WEBGPU_SPLIT = 2000;
 
 const transposed = (x: Tensor2D, flag: boolean): Tensor2D => (flag ? tf.transpose(x) : x);
 
