@@ -10,9 +10,9 @@ export interface StepBudget {
   readonly secondsPerStep: number;
 }
 
-const PROBE_STEPS = 6;
+const PROBE_STEPS = 12;
 /** The first steps also warm up kernels and the compiler. */
-const WARM_UP = 2;
+const WARM_UP = 6;
 /** Evaluations in a run that does not say how often, but no more than one in so many steps. */
 const [EVALUATIONS, LEAST_STEPS_BETWEEN] = [8, 25];
 
@@ -64,5 +64,6 @@ async function measure(config: TrainingConfig, data: TrainingData): Promise<numb
   await trainer.run();
   trainer.dispose();
   disposeParameters(model);
-  return seconds.slice(WARM_UP).reduce((a, b) => a + b, 0) / (PROBE_STEPS - WARM_UP);
+  const measured = seconds.slice(WARM_UP).sort((a, b) => a - b);
+  return measured[measured.length >> 1]!;
 }
