@@ -18,16 +18,16 @@ export function tokensPerExpert(routing: Routing, valid?: Tensor1D): Tensor1D {
     if (routing.kind === "expert-choice") return tf.sum(tokenWeights(routing.tokenIds, weight_T as Tensor1D), 1) as Tensor1D;
     const ids_TK = stopGradient(routing.chosenIds ?? routing.expertIds);
     if (ids_TK.size === 0) return tf.zeros([routing.numExperts]);
-    return tf.sum(tf.mul(choices(ids_TK, routing.numExperts), tf.reshape(weight_T, [-1, 1])), 0) as Tensor1D;
+    return tf.sum(tf.mul(choices(ids_TK, routing.numExperts), tf.reshape(weight_T, [-1, 1, 1])), [0, 1]) as Tensor1D;
   });
 }
 
 /**
- * `[T, E]`: how often each token chose each expert; empty slots count nowhere. A broadcast `equal` would do, but on wasm it
- * takes 30 times as long; and the cast is there because `oneHot` of wasm writes int32 bits whatever type it is asked for.
+ * `[T, K, E]`: 1 at the chosen expert; empty slots give a row of zeros. Not by a broadcast `equal`, which on wasm takes 30 times
+ * as long, and cast afterwards, because `oneHot` of wasm writes int32 bits whatever type it is asked for.
  */
 function choices(ids_TK: Tensor2D, numExperts: number): tf.Tensor {
-  return tf.sum(tf.cast(tf.oneHot(ids_TK, numExperts), "float32"), 1);
+  return tf.cast(tf.oneHot(ids_TK, numExperts), "float32");
 }
 
 /** `[E, C]`: the weight of each chosen token, 0 in empty slots. */
