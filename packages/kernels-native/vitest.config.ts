@@ -1,3 +1,5 @@
+import { mergeConfig } from "vitest/config";
 import { packageTests } from "../../vitest.shared.ts";
 
-export default packageTests(import.meta.url);
+// Tests of memory collect the garbage before they measure.
+export default mergeConfig(packageTests(import.meta.url), { test: { execArgv: ["--expose-gc"] } });

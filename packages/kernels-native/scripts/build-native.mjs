@@ -2,7 +2,7 @@
  * Compiles `native/` into `build/moekit-native.node`: every file of `native/kernels` once per instruction set, everything else
  * once. Incremental by content. Without a compiler it says so and succeeds: the prebuilt package or another backend is used.
  *
- * `node scripts/build-native.mjs [--sanitize]` - with --sanitize, only the test driver, see scripts/sanitize.mjs.
+ * `node scripts/build-native.mjs`; scripts/sanitize.mjs builds a test driver from the same files.
  */
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -29,7 +29,7 @@ const FLAGS = ["-std=c++17", "-O3", "-fPIC", "-fvisibility=hidden", "-fno-math-e
 /** Builds the module, or `main` (a C++ file) with everything but the Node binding. Returns the path, or undefined without a compiler. */
 export async function buildNative({ out = join(root, "build", "moekit-native.node"), main, flags = [], compiler = findCompiler() } = {}) {
   if (!compiler) return undefined;
-  const dir = join(root, "build", main ? "driver" : "module");
+  const dir = `${out.replace(/\.node$/, "")}.objects`;
   mkdirSync(dir, { recursive: true });
   const common = [...FLAGS, ...flags];
   const salt = JSON.stringify([compiler.version, headers()]);

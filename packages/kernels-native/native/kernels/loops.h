@@ -82,8 +82,13 @@ inline void scaleTo(float* y, const float* x, float scale, int64_t count) {
   mapTo(y, x, count, [s](Vec a) { return mul(s, a); });
 }
 
-inline void copyRow(float* y, const float* x, int64_t count) { std::memcpy(y, x, count * sizeof(float)); }
-inline void clear(float* y, int64_t count) { std::memset(y, 0, count * sizeof(float)); }
+// Arrays without elements may have no memory, which memcpy and memset do not allow.
+inline void copyRow(float* y, const float* x, int64_t count) {
+  if (count > 0) std::memcpy(y, x, count * sizeof(float));
+}
+inline void clear(float* y, int64_t count) {
+  if (count > 0) std::memset(y, 0, count * sizeof(float));
+}
 
 }  // namespace MOEKIT_ISA
 }  // namespace moekit

@@ -26,6 +26,10 @@ struct Arena {
   }
 
   void* take(int64_t size) {
+#ifdef MOEKIT_EXACT_SCRATCH
+    grow(size);
+    return blocks[block++].memory;
+#endif
     size = (size + kAlign - 1) / kAlign * kAlign;
     while (block < static_cast<int64_t>(blocks.size()) && used + size > blocks[block].size) advance();
     if (block == static_cast<int64_t>(blocks.size())) grow(size);
@@ -39,9 +43,22 @@ struct Arena {
     used = 0;
   }
 
+  void release(int64_t toBlock, int64_t toUsed) {
+    block = toBlock;
+    used = toUsed;
+#ifdef MOEKIT_EXACT_SCRATCH
+    for (; static_cast<int64_t>(blocks.size()) > block; blocks.pop_back()) std::free(blocks.back().memory);
+#endif
+  }
+
   void grow(int64_t size) {
+#ifdef MOEKIT_EXACT_SCRATCH
+    // A block for each request, so that sanitizers see where it ends.
+    int64_t wanted = (size + kAlign - 1) / kAlign * kAlign;
+#else
     int64_t wanted = blocks.empty() ? kFirstBlock : 2 * blocks.back().size;
     while (wanted < size) wanted *= 2;
+#endif
     void* memory = std::aligned_alloc(kAlign, wanted);
     if (!memory) throw std::bad_alloc();
     blocks.push_back({static_cast<char*>(memory), wanted});
@@ -55,8 +72,7 @@ thread_local Arena arena;
 Scratch::Scratch() : block_(arena.block), used_(arena.used) {}
 
 Scratch::~Scratch() {
-  arena.block = block_;
-  arena.used = used_;
+  arena.release(block_, used_);
 }
 
 void* Scratch::bytes(int64_t size) { return arena.take(size); }

@@ -1,0 +1,257 @@
+// Runs every kernel of every instruction set on odd shapes, on memory of exactly the sizes that it may touch: built with
+// sanitizers by scripts/sanitize.mjs, which then report every stray access, undefined operation or race. Values are checked by
+// the tests in TypeScript.
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <initializer_list>
+#include <memory>
+#include <set>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "../runtime/instruction_sets.h"
+#include "../runtime/threads.h"
+
+using namespace moekit;
+
+namespace {
+
+using Ints = std::vector<int32_t>;
+
+std::set<std::string> called;
+
+// Arguments of one call and the memory behind them.
+class Call {
+ public:
+  explicit Call(const char* kernel) : kernel_(kernel) { called.insert(kernel); }
+
+  Call& floats(int64_t count) {
+    float* x = memory<float>(count);
+    for (int64_t i = 0; i < count; i++) x[i] = static_cast<float>((i * 37 + 11) % 101) / 50 - 1;
+    return push(Kind::float32, x, count);
+  }
+  Call& floats(std::initializer_list<int64_t> counts) {
+    for (int64_t count : counts) floats(count);
+    return *this;
+  }
+  Call& ints(const Ints& values) {
+    int32_t* x = memory<int32_t>(values.size());
+    for (size_t i = 0; i < values.size(); i++) x[i] = values[i];
+    return push(Kind::int32, x, values.size());
+  }
+  Call& bytes(int64_t count) {
+    uint8_t* x = memory<uint8_t>(count);
+    for (int64_t i = 0; i < count; i++) x[i] = i % 2;
+    return push(Kind::uint8, x, count);
+  }
+  Call& none() { return push(Kind::absent, nullptr, 0); }
+  Call& numbers(const std::vector<double>& values) {
+    for (double value : values) push(Kind::number, nullptr, 0, value);
+    return *this;
+  }
+
+  void run(const InstructionSet& set) const { set.kernels[index()](args_); }
+  void mustFail(const InstructionSet& set) const {
+    try {
+      run(set);
+    } catch (const std::invalid_argument&) {
+      return;
+    }
+    fail("took arguments that it must refuse");
+  }
+
+ private:
+  // Exactly as much as asked for; nothing where there is nothing to hold, as in Node.
+  template <class T>
+  T* memory(int64_t count) {
+    if (count == 0) return nullptr;
+    kept_.emplace_back(std::malloc(count * sizeof(T)), std::free);
+    return static_cast<T*>(kept_.back().get());
+  }
+  Call& push(Kind kind, void* data, int64_t length, double number = 0) {
+    args_.list[args_.count++] = {kind, data, length, number};
+    return *this;
+  }
+  int index() const {
+    for (int i = 0; i < kernelCount; i++) {
+      if (std::strcmp(kernelNames[i], kernel_) == 0) return i;
+    }
+    fail("is no kernel");
+  }
+  [[noreturn]] void fail(const char* what) const {
+    std::fprintf(stderr, "driver: %s %s\n", kernel_, what);
+    std::exit(1);
+  }
+
+  const char* kernel_;
+  Args args_;
+  std::vector<std::shared_ptr<void>> kept_;
+};
+
+void products(const InstructionSet& set) {
+  for (int64_t m : {1, 2, 7, 13, 100}) {
+    for (int64_t n : {1, 15, 17, 70}) {
+      for (int64_t k : {0, 1, 9, 260}) {
+        for (double tA : {0, 1}) {
+          for (double tB : {0, 1}) {
+            const std::vector<double> sizes{2, double(m), double(n), double(k), tA, tB, double(m * k), double(k * n)};
+            Call("matmul").floats({2 * m * k, 2 * k * n, 2 * m * n}).numbers(sizes).floats(n).run(set);
+          }
+        }
+      }
+    }
+  }
+  Call("matmul").floats({6, 6, 3}).numbers({1, 2, 2, 3, 0, 0, 0, 0}).mustFail(set);
+}
+
+void experts(const InstructionSet& set) {
+  const Ints offsets{0, 3, 3, 16, 17};
+  const int64_t N = 19, E = 4, O = 21, I = 10;
+  for (int bias = 0; bias < 2; bias++) {
+    Call call("groupedMatmul");
+    call.floats({N * I, E * O * I}).ints(offsets).floats(N * O).numbers({double(N), double(E), double(O), double(I)});
+    (bias ? call.floats(E * O) : call.none()).run(set);
+  }
+  const std::vector<double> sizes{double(N), double(E), double(O), double(I)};
+  Call("groupedMatmulInput").floats({N * O, E * O * I}).ints(offsets).floats(N * I).numbers(sizes).run(set);
+  Call("groupedMatmulWeight").floats({N * O, N * I}).ints(offsets).floats(E * O * I).numbers(sizes).run(set);
+  Call("groupedSum").floats(N * I).ints(offsets).floats(E * I).numbers({double(N), double(E), double(I)}).run(set);
+  Call("groupedSum").floats(N * I).ints({0, 3, 2, 16, 17}).floats(E * I).numbers({double(N), double(E), double(I)}).mustFail(set);
+  Call("groupedSum").floats(N * I).ints({0, 3, 3, 16, 20}).floats(E * I).numbers({double(N), double(E), double(I)}).mustFail(set);
+
+  for (int gated = 0; gated < 2; gated++) {
+    for (double activation : {0, 1, 2}) {
+      const int64_t bank = E * O * I;
+      const auto arguments = [&](const char* kernel) {
+        Call call(kernel);
+        call.floats(N * I);
+        (gated ? call.floats(bank) : call.none()).floats({bank, bank});
+        (gated ? call.floats(E * O) : call.none()).floats({E * O, E * I}).ints(offsets).numbers({double(N), double(E), double(I), double(O)});
+        return call;
+      };
+      arguments("expertMlp").floats(N * I).numbers({activation}).run(set);
+      Call grad = arguments("expertMlpGrad");
+      grad.floats(N * I).numbers({activation}).floats(N * I);
+      (gated ? grad.floats(bank) : grad.none()).floats({bank, bank});
+      (gated ? grad.floats(E * O) : grad.none()).floats({E * O, E * I}).run(set);
+    }
+  }
+}
+
+void attentions(const InstructionSet& set) {
+  struct Case { int64_t S, L, H, G, d, e; double causal, window; };
+  for (const Case& c : {Case{7, 7, 3, 3, 5, 5, 1, 0}, Case{1, 300, 4, 2, 9, 3, 1, 0}, Case{150, 150, 2, 1, 4, 4, 1, 131}, Case{5, 2, 2, 2, 3, 3, 0, 0}, Case{0, 3, 2, 1, 3, 3, 1, 0}, Case{6, 6, 1, 1, 8, 16, 0, 2}}) {
+    const int64_t B = 2, q = B * c.S * c.H * c.d, k = B * c.L * c.G * c.d, v = B * c.L * c.G * c.e, y = B * c.S * c.H * c.e;
+    const std::vector<double> sizes{double(B), double(c.S), double(c.L), double(c.H), double(c.G), double(c.d), double(c.e), c.causal, 0.5, c.window};
+    Call("attention").floats({q, k, v, y}).numbers(sizes).floats(c.H).run(set);
+    Call("attention").floats({q, k, v, y}).numbers(sizes).run(set);
+    Call("attentionGrad").floats({q, k, v, y}).numbers(sizes).floats({q, k, v, c.H, c.H}).run(set);
+    Call("attentionGrad").floats({q, k, v, y}).numbers(sizes).floats({q, k, v}).run(set);
+  }
+}
+
+void rowOps(const InstructionSet& set) {
+  for (int64_t rows : {0, 1, 131}) {
+    for (int64_t width : {1, 8, 37}) {
+      const int64_t n = rows * width;
+      const double r = double(rows), w = double(width);
+      Call("rmsNorm").floats({n, width, n}).numbers({r, w, 1e-6}).run(set);
+      Call("rmsNormGrad").floats({n, width, n, n, width}).numbers({r, w, 1e-6}).run(set);
+      Call("swiglu").floats({n, n, n}).numbers({double(n)}).run(set);
+      Call("swigluGrad").floats({n, n, n, n, n}).numbers({double(n)}).run(set);
+      Call("adamwStep").floats({n, n, n, n, n, n, n}).numbers({double(n), 1e-3, 0.9, 0.95, 1e-8, 0.1, 3}).run(set);
+      Call("softmax").floats({n, n}).numbers({r, w}).run(set);
+      Call("crossEntropy").floats(n).ints(Ints(rows, 0)).floats(rows).numbers({r, w}).run(set);
+      Call("crossEntropyGrad").floats(n).ints(Ints(rows, -1)).floats({rows, n}).numbers({r, w}).run(set);
+      Call("sum").floats({n, rows}).numbers({r, w, 1, 1}).run(set);
+      Call("sum").floats({n, width}).numbers({1, r, w, 0.5}).run(set);
+      Call("extreme").floats({n, rows}).numbers({r, w, 1, 1}).run(set);
+      if (rows > 0) Call("extreme").floats({n, width}).numbers({1, r, w, 0}).run(set);
+      Call("argExtreme").floats(n).ints(Ints(rows)).numbers({r, w, 1}).run(set);
+    }
+  }
+  Call("sum").floats({100'001, 1}).numbers({1, 100'001, 1, 1}).run(set);
+  Call("crossEntropy").floats(6).ints({1, 3}).floats(2).numbers({2, 3}).mustFail(set);
+  for (double interleaved : {0, 1}) Call("rotary").floats({2 * 3 * 2 * 9, 3 * 4, 3 * 4, 2 * 3 * 2 * 9}).numbers({12, 2, 9, 4, 3, interleaved}).run(set);
+}
+
+void moves(const InstructionSet& set) {
+  const Ints ids{1, 0, 2, 1, -1, 2, 0, 1};
+  Call("topK").floats({4 * 9, 4 * 3}).ints(Ints(12)).numbers({4, 9, 3}).run(set);
+  Call("sortByExpert").ints(ids).ints(Ints(8)).ints(Ints(8)).ints(Ints(4)).numbers({8, 3}).run(set);
+  Call("sortByExpert").ints({3}).ints(Ints(1)).ints(Ints(1)).ints(Ints(4)).numbers({1, 3}).mustFail(set);
+  const Ints order{1, 6, 0, 3, 4, 7, 2, 5}, inverse{2, 0, 6, 3, 4, 7, 1, 5};
+  Call("dispatch").floats(4 * 5).ints(order).floats(8 * 5).numbers({8, 2, 5}).run(set);
+  Call("dispatchGrad").floats(8 * 5).ints(inverse).floats(4 * 5).numbers({4, 2, 5}).run(set);
+  Call("combine").floats({8 * 5, 8}).ints(inverse).floats(4 * 5).numbers({4, 2, 5}).run(set);
+  Call("combineGrad").floats({8 * 5, 8}).ints(inverse).floats({4 * 5, 8 * 5, 8}).numbers({4, 2, 5}).run(set);
+  Call("combine").floats({8 * 5, 8}).ints({8, 0, 6, 3, 4, 7, 1, 5}).floats(4 * 5).numbers({4, 2, 5}).mustFail(set);
+  Call("gatherRows").floats(3 * 7).ints(ids).floats(8 * 7).numbers({3, 8, 7}).run(set);
+  Call("scatterRows").floats(8 * 130).ints(ids).floats(3 * 130).numbers({3, 8, 130}).run(set);
+  Call("gather").floats(2 * 3 * 7).ints({2, 0}).floats(2 * 2 * 7).numbers({2, 3, 7, 2}).run(set);
+  Call("gather").floats(2 * 3 * 7).ints({3, 0}).floats(2 * 2 * 7).numbers({2, 3, 7, 2}).mustFail(set);
+  // Transposes of [70, 33] and of the last two of [3, 9, 17]; a row of [5, 4] repeated.
+  Call("copy").floats(70 * 33).numbers({0}).floats(70 * 33).numbers({0, 2, 33, 70, 70, 1, 1, 33}).run(set);
+  Call("copy").floats(3 * 9 * 17).numbers({0}).floats(3 * 9 * 17).numbers({0, 3, 3, 17, 9, 153, 9, 1, 153, 1, 17}).run(set);
+  Call("copy").floats(3 * 4).numbers({0}).floats(5 * 4).numbers({8, 2, 3, 4, 4, 1, 0, 1}).run(set);
+  Call("copy").floats(3 * 4).numbers({1}).floats(5 * 4).numbers({8, 2, 3, 4, 4, 1, 0, 1}).mustFail(set);
+}
+
+void elements(const InstructionSet& set) {
+  for (int64_t n : {0, 1, 13, 40'001}) {
+    const double count = double(n);
+    for (int f = 0; f <= 15; f++) Call("unary").numbers({double(f)}).floats({n, n}).numbers({count, -0.5, 0.5}).run(set);
+    for (int f = 0; f <= 6; f++) Call("binary").numbers({double(f)}).floats({n, n, n}).numbers({1, count, 1, 1}).run(set);
+    for (int f = 0; f <= 5; f++) {
+      const std::vector<double> shape{1, count, 1, 1};
+      Call("binaryInt").numbers({double(f)}).ints(Ints(n, 2'000'000'000)).ints(Ints(n, 2'000'000'000)).ints(Ints(n)).numbers(shape).run(set);
+      Call("compare").numbers({double(f)}).floats({n, n}).bytes(n).numbers(shape).run(set);
+      Call("compareInt").numbers({double(f)}).ints(Ints(n, 1)).ints(Ints(n, 2)).bytes(n).numbers(shape).run(set);
+    }
+    Call("selectElements").bytes(n).floats({n, n, n}).numbers({count}).run(set);
+    Call("addN").floats(n).numbers({count}).floats({n, n, n}).run(set);
+    Call("castToInt").floats(n).ints(Ints(n)).numbers({count}).run(set);
+    Call("castToFloat").bytes(n).floats(n).numbers({count}).run(set);
+    Call("castToFloat").ints(Ints(n)).floats(n).numbers({count}).run(set);
+    Call("fill").floats(n).numbers({count, 3}).run(set);
+  }
+  Call("binary").numbers({0}).floats({5, 3, 15}).numbers({2, 5, 3, 1, 0, 0, 1}).run(set);
+  Call("binary").numbers({0}).floats({5, 2, 15}).numbers({2, 5, 3, 1, 0, 0, 1}).mustFail(set);
+}
+
+void everything() {
+  for (int i = 0; i < instructionSetCount; i++) {
+    const InstructionSet& set = instructionSets[i];
+    if (!set.supported()) continue;
+    products(set);
+    experts(set);
+    attentions(set);
+    rowOps(set);
+    moves(set);
+    elements(set);
+  }
+}
+
+}  // namespace
+
+int main() {
+  for (int count : {1, 3}) {
+    setThreads(count);
+    everything();
+  }
+  for (int i = 0; i < kernelCount; i++) {
+    if (called.count(kernelNames[i])) continue;
+    std::fprintf(stderr, "driver: nothing calls %s\n", kernelNames[i]);
+    return 1;
+  }
+  // Two callers at once, as from two worker threads of Node; nothing may be shared but the pool.
+  const auto caller = [] { products(instructionSets[0]); };
+  std::thread other(caller);
+  caller();
+  other.join();
+  stopThreads();
+  std::puts("driver: every kernel ran");
+}
