@@ -1,4 +1,5 @@
 export { PLAIN_BACKENDS, type TestBackend, useBackend, whyUnavailable } from "./backends.js";
+export { bundle } from "./bundle.js";
 export { checkOpCase } from "./check-op-case.js";
 export { largestError } from "./close-to.js";
 export { describeOn } from "./describe-on.js";

@@ -17,10 +17,21 @@ export async function requireFinite(step: number, numbers: readonly NamedNumber[
   if (bad.length === 0) return;
   const damaged = await damagedParameters(parameters);
   const named = damaged.length > 0 ? damaged.map((path) => `parameter ${path}`) : bad.map(({ name, value }) => `${name} (${value})`);
-  const shown = `${named.slice(0, 8).join(", ")}${named.length > 8 ? `, and ${named.length - 8} more` : ""}`;
-  const back = lastCheckpoint ? `The last good checkpoint is ${lastCheckpoint}` : "There is no checkpoint yet";
-  throw new NonFiniteError(`train: step ${step} is not finite: ${shown}. The parameters are those of step ${step - 1}. ${back}. Try a lower learning rate or a longer warmup.`);
+  throw new NonFiniteError(`train: step ${step} is not finite: ${shortList(named)}. The parameters are those of step ${step - 1}. ${wayBack(lastCheckpoint)}. Try a lower learning rate or a longer warmup.`);
 }
+
+/**
+ * Throws unless all parameters are finite. Called before a checkpoint is written: an update can overflow after a step whose
+ * losses and gradients were finite, and the newest checkpoint must be one that a run can go on from.
+ */
+export async function requireFiniteParameters(step: number, parameters: ParameterMap, lastCheckpoint: string | undefined): Promise<void> {
+  const damaged = await damagedParameters(parameters);
+  if (damaged.length === 0) return;
+  throw new NonFiniteError(`train: the update of step ${step} is not finite: ${shortList(damaged.map((path) => `parameter ${path}`))}. Nothing was saved. ${wayBack(lastCheckpoint)}. Try a lower learning rate or a longer warmup.`);
+}
+
+const shortList = (names: readonly string[]): string => `${names.slice(0, 8).join(", ")}${names.length > 8 ? `, and ${names.length - 8} more` : ""}`;
+const wayBack = (lastCheckpoint: string | undefined): string => (lastCheckpoint ? `The last good checkpoint is ${lastCheckpoint}` : "There is no checkpoint yet");
 
 async function damagedParameters(parameters: ParameterMap): Promise<string[]> {
   const damaged: string[] = [];

@@ -308,6 +308,13 @@ describe("numbers that are not finite", () => {
     await expect(new Trainer(base(model)).run()).rejects.toThrow(/step 1 is not finite: parameter layers\.1\.experts\.down\. The parameters are those of step 0\. There is no checkpoint yet/);
   });
 
+  it("never get into a checkpoint: an update that overflows stops the run before it is saved", async () => {
+    const options = base(new TinyModel(), { schedule: (step) => (step === 3 ? 1e39 : 0.01), steps: 4, checkpoint: { dir, every: 2 } });
+    // Steps 1 to 4 have finite losses and gradients; the rate of the fourth is Infinity in float32.
+    await expect(new Trainer(options).run()).rejects.toThrow(/the update of step 4 is not finite: parameter .*Nothing was saved\. The last good checkpoint is .*step-000002/);
+    expect(await readdir(dir)).toEqual(["step-000002"]);
+  });
+
   it("include a learning rate that a schedule gets wrong", async () => {
     await expect(new Trainer(base(new TinyModel(), { schedule: () => NaN })).run()).rejects.toThrow(/the learning rate \(NaN\)/);
   });

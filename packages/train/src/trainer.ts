@@ -8,7 +8,7 @@ import { evaluate } from "./evaluate.js";
 import { clip } from "./gradients.js";
 import { layerLoad } from "./load.js";
 import { MetricsWriter, type StepMetrics } from "./metrics.js";
-import { requireFinite, type NamedNumber } from "./non-finite.js";
+import { requireFinite, requireFiniteParameters, type NamedNumber } from "./non-finite.js";
 import { runStep, type StepResult } from "./optimizer-step.js";
 import { resolveOptions, type CheckpointEvent, type ResolvedOptions, type TrainerOptions } from "./trainer-options.js";
 
@@ -65,7 +65,8 @@ export class Trainer {
    * Trains up to `steps` and writes a last checkpoint.
    *
    * @throws NonFiniteError if a loss or gradient is NaN or infinite, naming it and the last good checkpoint; the parameters are
-   * those of the last good step. ConfigError if a fresh run would mix its checkpoints with those of another.
+   * those of the last good step. Also if a checkpoint is due and the update itself was not finite; nothing is saved then.
+   * ConfigError if a fresh run would mix its checkpoints with those of another.
    */
   async run(): Promise<TrainResult> {
     if (!this.resumed && this.done === 0) await this.begin();
@@ -159,6 +160,7 @@ export class Trainer {
   private async save(): Promise<void> {
     const { checkpoint, hooks, seed, optimizer, data } = this.options;
     if (!checkpoint || this.lastCheckpoint?.step === this.done) return;
+    await requireFiniteParameters(this.done, this.trained, this.lastCheckpoint?.path);
     const trainer = { format: 1, step: this.done, seed, optimizer: optimizer.id, data: data.state() } as const;
     const path = await writeCheckpoint(checkpoint.dir, { trainer, ...this.variables() }, checkpoint.keep ?? 2);
     this.lastCheckpoint = { step: this.done, path };

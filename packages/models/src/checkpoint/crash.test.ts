@@ -3,13 +3,10 @@ import type * as FileSystem from "node:fs/promises";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import * as tf from "@tensorflow/tfjs";
-import { disposeParameters, isMoekitError, parameters } from "@moekit/core";
+import { disposeParameters } from "@moekit/core";
 import { beforeAll, describe, expect, it, vi } from "vitest";
-import { parseConfig } from "../config/parse-config.js";
-import { MoeTransformer } from "../moe-transformer.js";
 import { useBackend } from "../testing/fixtures.js";
-import { loadModel } from "./load-model.js";
+import { modelOf, valuesIn } from "../testing/numbered-model.js";
 import { saveModel, type SaveOptions } from "./save-model.js";
 
 const disk = vi.hoisted(() => ({ stepsLeft: Infinity }));
@@ -21,27 +18,6 @@ vi.mock("node:fs/promises", async (importOriginal) => {
   };
   return { ...real, open: guarded(real.open), rename: guarded(real.rename), rm: guarded(real.rm), mkdir: guarded(real.mkdir), readdir: guarded(real.readdir) };
 });
-
-const sizes = { vocab_size: 8, hidden_size: 4, num_hidden_layers: 2, num_attention_heads: 1, intermediate_size: 2, num_experts: 2, num_experts_per_tok: 1, max_position_embeddings: 8 };
-
-/** A model in which every number, the rope base included, says which save it belongs to. */
-function modelOf(value: number): MoeTransformer {
-  const model = new MoeTransformer(parseConfig({ model_type: "olmoe", ...sizes, rope_theta: 100 * value }));
-  tf.tidy(() => Object.values(parameters(model)).forEach((variable) => variable.assign(tf.fill(variable.shape, value))));
-  return model;
-}
-
-/** The values found in a checkpoint, or "refused". */
-async function valuesIn(folder: string): Promise<number[] | "refused"> {
-  const model = await loadModel(folder).catch((error: unknown) => {
-    if (!isMoekitError(error, "checkpoint")) throw error;
-  });
-  if (!model) return "refused";
-  const found = new Set([model.config.layers[0]!.attention.rope.theta / 100]);
-  for (const variable of Object.values(parameters(model))) for (const value of variable.dataSync()) found.add(value);
-  disposeParameters(model);
-  return [...found];
-}
 
 describe("a crash while saving over an older checkpoint", () => {
   beforeAll(() => useBackend("cpu"));

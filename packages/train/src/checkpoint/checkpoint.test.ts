@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import { isMoekitError } from "@moekit/core";
+import { bundle } from "@moekit/testing";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { bundle } from "../testing/bundle.js";
 import { loopSnapshot } from "../testing/loop-snapshot.js";
 import { latestCheckpoint, listCheckpoints, stepOf } from "./folders.js";
 import { readTrainerState, readVariables } from "./read-checkpoint.js";
@@ -115,7 +115,7 @@ describe("tensors that do not fit", () => {
 
 describe("kill -9 while checkpoints are written", () => {
   let loop: string;
-  beforeAll(async () => void (loop = await bundle(new URL("../testing/checkpoint-loop.ts", import.meta.url).pathname)));
+  beforeAll(async () => void (loop = await bundle(new URL("../../", import.meta.url), "src/testing/checkpoint-loop.ts")));
   afterAll(() => rm(dirname(loop), { recursive: true, force: true }));
 
   it("leaves only checkpoints that load completely, whenever it strikes", async () => {
