@@ -1,7 +1,7 @@
-import { floatsOf, matrixOf } from "../host-tensors.js";
+import { matrixOf } from "../host-tensors.js";
 import type { JsKernels } from "../kernel.js";
-import { multiplyByTransposed, multiplyTransposed } from "../math/products.js";
-import { addToRows, sumRows } from "../math/rows.js";
+import { multiplyByTransposed } from "../math/products.js";
+import { addToRows } from "../math/rows.js";
 
 /** `y = x W^T + b` and its gradients; x `[..., I]`, W `[O, I]`. */
 export const linearKernels: JsKernels = {
