@@ -1,7 +1,7 @@
-/** The backends that moekit knows, in the order in which `auto` tries them. */
+/** The backends that moekit knows, in the order in which `auto` tries them. @example const name: BackendName = "wasm"; */
 export type BackendName = "cuda" | "webgpu" | "native" | "tensorflow" | "wasm" | "cpu";
 
-/** What a started backend says of itself; a field is missing where it does not know. */
+/** What a started backend says of itself; a field is missing where it does not know. @example const facts: BackendFacts = { threads: 2, simd: "avx2" }; */
 export interface BackendFacts {
   /** Threads that compute. */
   readonly threads?: number;
@@ -14,10 +14,11 @@ export interface BackendFacts {
 /**
  * How a candidate fared: `chosen`; `not-installed` (a package is missing); `failed` (it is installed but does not work
  * here); `not-asked` (only tried on request); `not-tried` (a faster one was chosen before).
+ * @example const missing = candidates.filter(({ status }) => status === "not-installed");
  */
 export type BackendStatus = "chosen" | "not-installed" | "failed" | "not-asked" | "not-tried";
 
-/** One line of what `moekit doctor` prints. */
+/** One line of what `moekit doctor` prints. @example for (const { name, reason } of choice.candidates) console.log(name, reason); */
 export interface BackendReport {
   readonly name: BackendName;
   readonly status: BackendStatus;
@@ -25,7 +26,7 @@ export interface BackendReport {
   readonly reason: string;
 }
 
-/** What {@link selectBackend} chose, and why nothing else. */
+/** What {@link selectBackend} chose, and why nothing else. @example const choice: BackendChoice = await selectBackend("auto"); */
 export interface BackendChoice {
   readonly name: BackendName;
   /** The name by which `tf.setBackend` knows it. */
@@ -35,7 +36,7 @@ export interface BackendChoice {
   readonly candidates: readonly BackendReport[];
 }
 
-/** How `auto` chooses. */
+/** How `auto` chooses. @example await selectBackend("auto", { webgpu: true }); */
 export interface SelectOptions {
   /** Try WebGPU too; a software adapter is passed over. Default false: most Node machines do better without. */
   readonly webgpu?: boolean;

@@ -17,7 +17,7 @@ import { rotaryKernels } from "./kernels/rotary.js";
 import { routingKernels } from "./kernels/routing.js";
 import { type WasmBackend, wasmHost } from "./wasm-host.js";
 
-/** The backends of TensorFlow.js whose tensors live in host memory. */
+/** The backends of TensorFlow.js whose tensors live in host memory. @example const name: JsKernelBackend = "wasm"; */
 export type JsKernelBackend = "cpu" | "wasm";
 
 const KERNELS: JsKernels = {

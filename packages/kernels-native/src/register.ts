@@ -10,7 +10,7 @@ import { createNativeBackend, type NativeBackend } from "./native-backend.js";
 /** Name of the backend. @example await tf.setBackend(nativeBackendName); */
 export const nativeBackendName = "moekit-native";
 
-/** What {@link nativeInfo} tells. */
+/** What {@link nativeInfo} tells. @example const { threads }: NativeInfo = nativeInfo(); */
 export interface NativeInfo {
   /** Threads that kernels use, the calling one included. */
   readonly threads: number;
