@@ -107,6 +107,17 @@ void products(const InstructionSet& set) {
   Call("matmul").floats({6, 6, 3}).numbers({1, 2, 2, 3, 0, 0, 0, 0}).mustFail(set);
 }
 
+void convolutions(const InstructionSet& set) {
+  // Images of [2, 7, 6, 3], filters of [3, 2, 3, 5]: padded with stride 1, and with stride 2 to [4, 3].
+  const std::vector<double> same{2, 7, 6, 3, 7, 6, 5, 3, 2, 1, 1, 1, 1, 1, 0}, strided{2, 7, 6, 3, 4, 3, 5, 3, 2, 2, 2, 1, 1, 1, 0};
+  for (const auto& sizes : {same, strided}) {
+    const int64_t x = 2 * 7 * 6 * 3, filter = 3 * 2 * 3 * 5, y = static_cast<int64_t>(2 * sizes[4] * sizes[5] * 5);
+    Call("conv2d").floats({x, filter, y}).numbers(sizes).run(set);
+    Call("conv2dInput").floats({y, filter, x}).numbers(sizes).run(set);
+    Call("conv2dFilter").floats({x, y, filter}).numbers(sizes).run(set);
+  }
+}
+
 void experts(const InstructionSet& set) {
   const Ints offsets{0, 3, 3, 16, 17};
   const int64_t N = 19, E = 4, O = 21, I = 10;
@@ -227,6 +238,7 @@ void everything() {
     const InstructionSet& set = instructionSets[i];
     if (!set.supported()) continue;
     products(set);
+    convolutions(set);
     experts(set);
     attentions(set);
     rowOps(set);

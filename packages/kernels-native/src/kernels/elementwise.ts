@@ -61,6 +61,13 @@ export const elementwiseKernels: TfjsKernels = {
 /** What fits into one call of the addon. */
 const MOST_TERMS = 30;
 
+/** Number of the activation of a fused kernel, null where there is none, undefined where it is not one of `unary`. */
+export function activationNumber(activation: string | undefined): number | null | undefined {
+  const names: Readonly<Record<string, (typeof UNARY)[number]>> = { relu: "Relu", relu6: "Relu6", sigmoid: "Sigmoid" };
+  if (activation === undefined || activation === null || activation === "linear") return null;
+  return names[activation] && UNARY.indexOf(names[activation]);
+}
+
 function unary({ backend, native }: Host, x: TensorInfo, number: number, [p, q]: [number, number?] = [0]): TensorInfo | undefined {
   if (x.dtype !== "float32") return undefined;
   const y = backend.allocate(x.shape);

@@ -1,5 +1,6 @@
 import type { OpKernels, TfjsKernels } from "../kernel.js";
 import { attentionKernels } from "./attention.js";
+import { convKernels } from "./conv.js";
 import { copyKernels } from "./copy.js";
 import { elementwiseKernels } from "./elementwise.js";
 import { expertMlpKernels } from "./expert-mlp.js";
@@ -10,7 +11,7 @@ import { routingKernels } from "./routing.js";
 import { transformerKernels } from "./transformer.js";
 
 /** Kernels of tfjs that are replaced. */
-export const tfjsKernels: TfjsKernels = { ...matmulKernels, ...elementwiseKernels, ...reduceKernels, ...copyKernels };
+export const tfjsKernels: TfjsKernels = { ...matmulKernels, ...elementwiseKernels, ...reduceKernels, ...copyKernels, ...convKernels };
 
 /** Kernels of the moekit ops. */
 export const opKernels: OpKernels = {

@@ -32,6 +32,11 @@ export function batteryOfMatrices(): BatteryCase[] {
     ...[[1, "same"], [2, "valid"], [1, "valid"]].map(([stride, pad]) => call("conv2d", [stride, pad], () => tf.conv2d(numbers([2, 7, 6, 3], 1) as tf.Tensor4D, numbers([3, 2, 3, 5], 2) as tf.Tensor4D, stride as number, pad as "same"))),
     call("conv2d", "1x1", () => tf.conv2d(numbers([2, 7, 6, 3], 1) as tf.Tensor4D, numbers([1, 1, 3, 5], 2) as tf.Tensor4D, 1, "same")),
     call("conv2d", "dilated", () => tf.conv2d(numbers([1, 9, 9, 2], 1) as tf.Tensor4D, numbers([3, 3, 2, 4], 2) as tf.Tensor4D, 1, "valid", "NHWC", 2)),
+    ...(["linear", "relu", "relu6", "sigmoid", "elu"] as const).map((activation) =>
+      call("fused conv2d", activation, () => tf.fused.conv2d({ x: numbers([2, 7, 6, 3], 1) as tf.Tensor4D, filter: numbers([3, 2, 3, 5], 2) as tf.Tensor4D, strides: 1, pad: "same", bias: numbers([5], 3) as tf.Tensor1D, activation })),
+    ),
+    ...[[1, 1, 3], [9, 3, 1], [40, 3, 16]].map(([size, filter, channels]) => call("conv2d of one image", [size, filter, channels], () => tf.conv2d(numbers([1, size!, size!, channels!], 1) as tf.Tensor4D, numbers([filter!, filter!, channels!, 7], 2) as tf.Tensor4D, 1, "same"))),
+    call("conv2d", "padded by hand", () => tf.conv2d(numbers([1, 5, 5, 2], 1) as tf.Tensor4D, numbers([3, 3, 2, 4], 2) as tf.Tensor4D, 2, [[0, 0], [2, 1], [0, 2], [0, 0]])),
     call("depthwiseConv2d", "", () => tf.depthwiseConv2d(numbers([2, 7, 6, 3], 1) as tf.Tensor4D, numbers([3, 2, 3, 2], 2) as tf.Tensor4D, 1, "same")),
     call("conv2dTranspose", "", () => tf.conv2dTranspose(numbers([1, 4, 4, 5], 1) as tf.Tensor4D, numbers([3, 3, 2, 5], 2) as tf.Tensor4D, [1, 8, 8, 2], 2, "same")),
   ];
