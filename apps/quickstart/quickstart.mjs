@@ -5,7 +5,7 @@
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { parseTrainingConfig, trainingProgress, trainingRun, trainingSummary } from "moekit";
+import { isMoekitError, parseTrainingConfig, trainingProgress, trainingRun, trainingSummary } from "moekit";
 
 /** Everything to play with. */
 const settings = {
@@ -42,6 +42,12 @@ const { values } = parseArgs({
 
 // npm runs this in its own folder; what it writes belongs where npm was called.
 process.chdir(process.env.INIT_CWD ?? ".");
+
+// What moekit refuses it says in a sentence; anything else is a bug and keeps its stack.
+process.once("uncaughtException", (error) => {
+  console.error(isMoekitError(error) ? error.message : error);
+  process.exit(isMoekitError(error, "config") ? 2 : 1);
+});
 
 const budget = values.steps ? { steps: Number(values.steps) } : { minutes: Number(values.minutes) };
 const config = parseTrainingConfig({ ...settings, backend: values.backend, training: { ...settings.training, ...budget } }, { base: import.meta.dirname });
