@@ -41,9 +41,16 @@ export async function whyUnavailable(name: TestBackend): Promise<string | undefi
   }
 }
 
-/** Also small tensors must run through the shaders, which tfjs would otherwise compute on the CPU. */
+/** The matrix product of tfjs for small outputs: its other one for tiny outputs takes SwiftShader 64 ms a call instead of 1.5. */
+const SMALL_OUTPUT_PROGRAM = 2;
+
+/**
+ * Also small tensors must run through the shaders, which tfjs would otherwise compute on the CPU. Which of its four matrix
+ * products tfjs chooses is tested apart, in core, with its flag at -1.
+ */
 async function useWebgpu(): Promise<void> {
   if (process.env.VK_DRIVER_FILES === undefined && existsSync(SWIFTSHADER)) process.env.VK_DRIVER_FILES = SWIFTSHADER;
   await selectBackend("webgpu");
   tf.env().set("WEBGPU_CPU_FORWARD", false);
+  tf.env().set("WEBGPU_MATMUL_PROGRAM_TYPE", SMALL_OUTPUT_PROGRAM);
 }

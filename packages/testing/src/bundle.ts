@@ -1,6 +1,5 @@
 import { mkdir, mkdtemp } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { build } from "tsup";
 
 /**
  * Bundles a TypeScript file of a package with the moekit sources it imports, so that a plain Node process can run it, and be
@@ -15,6 +14,7 @@ export async function bundle(packageUrl: URL, entry: string): Promise<string> {
   const cache = new URL("node_modules/.test-bundles/", packageUrl).pathname;
   await mkdir(cache, { recursive: true });
   const outDir = await mkdtemp(join(cache, "run-"));
+  const { build } = await import("tsup"); // here, because most tests need none of it
   await build({
     entry: [new URL(entry, packageUrl).pathname],
     outDir,
