@@ -21,6 +21,21 @@ describe("defineOp", () => {
     expect(tf.memory().numTensors).toBe(before);
   });
 
+  it("works when two copies of the package define an op, whichever is called", () => {
+    const copy = () => defineOp<{ x: tf.Tensor; w: tf.Tensor }>({
+      name: "TestProduct",
+      reference: ({ x, w }) => tf.mul(x, w),
+      gradient: ([dy], { inputs: { x, w } }) => ({ x: () => tf.mul(dy!, w), w: () => tf.mul(dy!, x) }),
+    });
+    const [first, second] = [copy(), copy()];
+    tf.tidy(() => {
+      for (const { run } of [first, second, first]) {
+        const gradients = tf.grads((x: tf.Tensor, w: tf.Tensor) => run({ x, w }, {})[0]!)([tf.scalar(3), tf.scalar(5)]);
+        expect(gradients.map((t) => t.dataSync()[0])).toEqual([5, 3]);
+      }
+    });
+  });
+
   it("uses a registered kernel instead of the reference", () => {
     registerOpKernel("TestScaledSum", tf.getBackend(), () => [tf.tensor1d([42]), tf.tensor1d([0])]);
     tf.tidy(() => {

@@ -68,8 +68,7 @@ export interface Op<I extends TensorMap, A extends Attrs> {
  * const [y] = square.run({ x: tf.scalar(3) }, {});
  */
 export function defineOp<I extends TensorMap, A extends Attrs = Attrs>(spec: OpSpec<I, A>): Op<I, A> {
-  const gradient = gradientConfig(spec);
-  if (spec.gradient) tf.registerGradient(gradient);
+  const gradient = sharedGradient(spec);
   return {
     spec,
     run(inputs, attrs) {
@@ -105,6 +104,18 @@ function useReferenceWhereNoKernel<I extends TensorMap, A extends Attrs>(spec: O
   const kernelFunc = ({ inputs, attrs }: { inputs: unknown; attrs?: unknown }) =>
     tf.tidy(() => spec.reference(inputs as I, attrs as A));
   tf.registerKernel({ kernelName: spec.name, backendName, kernelFunc: kernelFunc as tf.KernelConfig["kernelFunc"] });
+}
+
+/**
+ * The one entry of this name that tfjs knows. A second copy of this package (its CommonJS build beside its ESM build, say)
+ * must use the entry of the first, because each call tells it which inputs to save.
+ */
+function sharedGradient<I extends TensorMap, A extends Attrs>(spec: OpSpec<I, A>): tf.GradConfig {
+  const known = tf.getGradient(spec.name);
+  if (known) return known;
+  const gradient = gradientConfig(spec);
+  if (spec.gradient) tf.registerGradient(gradient);
+  return gradient;
 }
 
 type SavedAttrs<A> = A & { inputNames: string[] };
