@@ -62,7 +62,7 @@ describe("scoreModel", () => {
     const before = tf.memory().numTensors;
     const scores = await scoreModel(model, [[1, 2, 3], [4, 5, 6]]);
     const shapes = Object.fromEntries(Object.entries(scores).map(([name, { shape }]) => [name, shape]));
-    expect(shapes).toEqual({ logits: [2, 3, 160], loss: [], aux_loss: [], "router_logits.0": [6, 8], "expert_ids.0": [6, 3], "gates.0": [6, 3] });
+    expect(shapes).toEqual({ logits: [2, 3, 160], loss: [], cross_entropy: [], aux_loss: [], "router_logits.0": [6, 8], "expert_ids.0": [6, 3], "gates.0": [6, 3] });
     expect(scores["expert_ids.0"]!.data).toBeInstanceOf(Int32Array);
     expect(tf.memory().numTensors).toBe(before);
   });

@@ -26,8 +26,9 @@ export function nextTokenLoss(logits: tf.Tensor3D, ids: tf.Tensor2D): tf.Scalar 
  *
  * @param ids - Sequences of equal length, at least 2 tokens each.
  * @returns `logits` `[B, S, V]`; per MoE layer i, counted from 0, `router_logits.<i>` `[B*S, E]`, `expert_ids.<i>` `[B*S, K]`
- * int32 and `gates.<i>` `[B*S, K]`; `loss`, the mean next-token cross entropy in nats, and `aux_loss`, see
- * {@link huggingFaceAuxLoss}, both `[]`. Ready for {@link writeSafetensors}.
+ * int32 and `gates.<i>` `[B*S, K]`; `cross_entropy`, the mean over the next tokens in nats, `aux_loss`, see
+ * {@link huggingFaceAuxLoss}, and `loss`, what transformers calls so and trains: `cross_entropy + auxLossCoefficient * aux_loss`;
+ * all three `[]`. Ready for {@link writeSafetensors}.
  * @throws DataError if the sequences differ in length, are too short or have an id outside the vocabulary.
  * @example await writeSafetensors("scores.safetensors", await scoreModel(model, [[5, 7, 11]]));
  */
@@ -36,7 +37,9 @@ export async function scoreModel(model: MoeTransformer, ids: readonly (readonly 
   const results = tf.tidy(() => {
     const ids_BS = tf.tensor2d(ids.map((row) => [...row]), [ids.length, ids[0]!.length], "int32");
     const { logits, trace } = model.forward(ids_BS);
-    return { logits, loss: nextTokenLoss(logits, ids_BS), aux_loss: huggingFaceAuxLoss(trace), ...routerTensors(trace) };
+    const [cross_entropy, aux_loss] = [nextTokenLoss(logits, ids_BS), huggingFaceAuxLoss(trace)];
+    const loss = tf.add(cross_entropy, tf.mul(aux_loss, model.config.auxLossCoefficient));
+    return { logits, loss, cross_entropy, aux_loss, ...routerTensors(trace) };
   });
   const host: Record<string, HostTensor> = {};
   for (const [name, tensor] of Object.entries(results)) host[name] = { shape: tensor.shape, data: (await tensor.data()) as Float32Array | Int32Array };

@@ -25,9 +25,9 @@ export const score = command({
     const model = await loadModel(dir);
     const tensors = await scoreModel(model, rows).finally(() => disposeParameters(model));
     await writeSafetensors(out, tensors, { dtype: DTYPES[dtype as keyof typeof DTYPES] });
-    const [loss, auxLoss] = [tensors.loss!.data[0]!, tensors.aux_loss!.data[0]!];
+    const [loss, crossEntropy, auxLoss] = ["loss", "cross_entropy", "aux_loss"].map((name) => tensors[name]!.data[0]!) as [number, number, number];
     const shapes = Object.fromEntries(Object.entries(tensors).map(([name, { shape }]) => [name, shape]));
-    terminal.write(json ? `${JSON.stringify({ out, loss, auxLoss, tensors: shapes })}\n` : `loss ${loss.toFixed(6)} nats, aux loss ${auxLoss.toFixed(6)}\n${Object.keys(shapes).length} tensors in ${out}\n`);
+    terminal.write(json ? `${JSON.stringify({ out, loss, crossEntropy, auxLoss, tensors: shapes })}\n` : `loss ${loss.toFixed(6)}: cross entropy ${crossEntropy.toFixed(6)} nats, aux loss ${auxLoss.toFixed(6)}\n${Object.keys(shapes).length} tensors in ${out}\n`);
   },
 });
 
