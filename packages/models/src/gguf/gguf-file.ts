@@ -1,4 +1,4 @@
-import { CheckpointError, unpackRows, type PackedMatrix } from "@moekit/core";
+import { CheckpointError, type PackedMatrix } from "@moekit/core";
 import { fileSource, memorySource, type ByteSource } from "../io/byte-source.js";
 import { elements } from "../safetensors/host-tensor.js";
 import { readHeader, type GgufHeader, type GgufTensorInfo } from "./header.js";
@@ -101,8 +101,9 @@ export class GgufFile {
     if (this.info(name).type === "f32") return this.source.read(new Uint8Array(target.buffer, target.byteOffset, target.byteLength), begin);
     const step = Math.max(1, Math.floor((CHUNK_BYTES * count) / Math.max(1, end - begin)));
     for (let row = 0; row < count; row += step) {
-      const packed = await this.readPacked(name, first + row, Math.min(first + row + step, first + count));
-      target.set(unpackRows(packed), row * columns);
+      const last = Math.min(row + step, count);
+      const { format, bytes } = await this.readPacked(name, first + row, first + last);
+      format.decode(bytes, target.subarray(row * columns, last * columns));
     }
   }
 
