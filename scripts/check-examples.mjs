@@ -1,10 +1,11 @@
 /** Every export of every package has a docstring with an `@example`. */
-import { relative } from "node:path";
+import { join, relative } from "node:path";
 import ts from "typescript";
 import { compilerOptions } from "./compiler-options.mjs";
 import { libraries, root } from "./packages.mjs";
 
-const entries = libraries().map(({ dir }) => `${dir}/src/index.ts`);
+const published = ({ dir, manifest }) => Object.values(manifest.exports).filter((entry) => entry["@moekit/source"] && entry.import).map((entry) => join(dir, entry["@moekit/source"]));
+const entries = libraries().flatMap(published);
 const program = ts.createProgram(entries, compilerOptions(["@moekit/source"]));
 const checker = program.getTypeChecker();
 const seen = new Set();

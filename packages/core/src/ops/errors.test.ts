@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { describe, expect, it } from "vitest";
 import { isMoekitError } from "../errors.js";
-import { bf16 } from "../packed/index.js";
+import { bf16 } from "../packed.js";
 import { adamwStep, attention, crossEntropy, expertMlp, gatherRows, groupedMatmul, linear, packedMatmul, rmsNorm, rotary, scatterRows, segmentedLora, sortByExpert, swiglu, topK } from "./index.js";
 
 const ints = (...values: number[]) => tf.tensor1d(values, "int32");

@@ -1,3 +1,2 @@
-export * from "./formats.js";
 export * from "./half.js";
-export { packMatrix, type PackedFormat, type PackedMatrix, unpackRows } from "./packed-matrix.js";
+export { packedBytes, packMatrix, type PackedFormat, type PackedMatrix, unpackRows } from "./packed-matrix.js";

@@ -7,10 +7,10 @@ export interface PackedFormat {
   /** Numbers of a block; rows are a whole number of blocks. */
   readonly blockSize: number;
   readonly blockBytes: number;
-  /** Packs `from[at]` and the numbers after it into one block. */
-  readonly encode: (from: Float32Array, at: number, block: DataView) => void;
-  /** Unpacks one block to `to[at]` and after. */
-  readonly decode: (block: DataView, to: Float32Array, at: number) => void;
+  /** Packs finite values, a whole number of blocks, to bytes of exactly that many. */
+  readonly encode: (values: Float32Array, bytes: Uint8Array) => void;
+  /** Unpacks a whole number of blocks to exactly as many values. */
+  readonly decode: (bytes: Uint8Array, values: Float32Array) => void;
 }
 
 /**
@@ -34,10 +34,10 @@ export interface PackedMatrix {
 export function packMatrix(values: Float32Array, shape: readonly [number, number], format: PackedFormat): PackedMatrix {
   const bytes = new Uint8Array(packedBytes(shape, format));
   if (values.length !== shape[0] * shape[1]) throw new ShapeError(`packMatrix: [${shape.join(", ")}] needs ${shape[0] * shape[1]} values; got ${values.length}.`);
-  const wrong = values.findIndex((value) => !Number.isFinite(value));
-  if (wrong >= 0) throw new ConfigError(`packMatrix: values must be finite; value ${wrong} is ${values[wrong]}.`);
-  const view = blocksOf(bytes, format);
-  for (let block = 0; block * format.blockSize < values.length; block++) format.encode(values, block * format.blockSize, view(block));
+  for (let i = 0; i < values.length; i++) {
+    if (!Number.isFinite(values[i])) throw new ConfigError(`packMatrix: values must be finite; value ${i} is ${values[i]}.`);
+  }
+  format.encode(values, bytes);
   return { format, shape, bytes };
 }
 
@@ -52,9 +52,8 @@ export function unpackRows(packed: PackedMatrix, first = 0, count = packed.shape
   const { format, shape: [rows, columns], bytes } = packed;
   if (!(first >= 0 && count >= 0 && first + count <= rows)) throw new ShapeError(`unpackRows: rows ${first} to ${first + count} are not within the ${rows} rows.`);
   const values = new Float32Array(count * columns);
-  const view = blocksOf(bytes, format);
-  const firstBlock = (first * columns) / format.blockSize;
-  for (let block = 0; block * format.blockSize < values.length; block++) format.decode(view(firstBlock + block), values, block * format.blockSize);
+  const rowBytes = packedBytes([1, columns], format);
+  format.decode(bytes.subarray(first * rowBytes, (first + count) * rowBytes), values);
   return values;
 }
 
@@ -64,9 +63,12 @@ export function checkPacked(where: string, { format, shape, bytes }: PackedMatri
   if (bytes.length !== needed) throw new ShapeError(`${where}: a packed matrix [${shape.join(", ")}] of ${format.name} has ${needed} bytes; got ${bytes.length}.`);
 }
 
-function packedBytes([rows, columns]: readonly [number, number], { name, blockSize, blockBytes }: PackedFormat): number {
+/**
+ * Bytes of a packed matrix `[rows, columns]`.
+ * @throws ShapeError if a row is not a whole number of blocks.
+ * @example packedBytes([64, 256], q4_K); // 64 * 144
+ */
+export function packedBytes([rows, columns]: readonly [number, number], { name, blockSize, blockBytes }: PackedFormat): number {
   if (columns % blockSize !== 0) throw new ShapeError(`packMatrix: rows of ${name} are a multiple of ${blockSize} long; got ${columns}.`);
   return rows * (columns / blockSize) * blockBytes;
 }
-
-const blocksOf = (bytes: Uint8Array, { blockBytes }: PackedFormat) => (block: number) => new DataView(bytes.buffer, bytes.byteOffset + block * blockBytes, blockBytes);

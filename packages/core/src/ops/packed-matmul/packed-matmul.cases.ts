@@ -1,4 +1,4 @@
-import { bf16, f16, q4_0, q8_0 } from "../../packed/formats.js";
+import { bf16, f16, q4_0, q8_0 } from "../../packed.js";
 import { type PackedFormat, packMatrix, unpackRows } from "../../packed/packed-matrix.js";
 import { given, host } from "../host-loops.js";
 import { type HostArray, type OpCase, uniform } from "../op-case.js";
