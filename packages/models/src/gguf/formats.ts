@@ -1,4 +1,5 @@
-import { packedFormats, type PackedFormat } from "@moekit/core";
+import type { PackedFormat } from "@moekit/core";
+import { packedFormats } from "@moekit/core/packed";
 import type { GgufTensorType } from "./tensor-types.js";
 
 const FORMATS = new Map<string, PackedFormat>(packedFormats.map((format) => [format.name, format]));
