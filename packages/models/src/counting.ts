@@ -1,4 +1,6 @@
-import type { AttentionConfig, DenseConfig, LayerConfig, ModelConfig, MoeConfig } from "./config/model-config.js";
+import type { AttentionConfig } from "./config/attention-config.js";
+import type { DenseConfig, MoeConfig, SharedExpertConfig } from "./config/feed-forward-config.js";
+import type { LayerConfig, ModelConfig } from "./config/model-config.js";
 
 /**
  * Sizes and costs of a model, from its config alone.
@@ -44,9 +46,9 @@ export interface LayerSize {
  * @example modelSize(await loadConfig("OLMoE-1B-7B-0924")).activeParameters;
  */
 export function modelSize(config: ModelConfig, context = config.maxPositions): ModelSize {
-  const layers = config.layers.map((layer) => layerSize(layer, config.hiddenSize));
+  const layers = config.layers.map((layer) => layerSize(layer, config));
   const table = config.vocabSize * config.hiddenSize;
-  const outside = table * (config.tieEmbeddings ? 1 : 2) + config.hiddenSize;
+  const outside = table * (config.tieEmbeddings ? 1 : 2) + normSize(config) + (config.headBias ? config.vocabSize : 0);
   const total = (of: (layer: LayerSize) => number) => layers.reduce((sum, layer) => sum + of(layer), 0);
   const activeParameters = outside + total((layer) => layer.activeParameters);
   // Looking an embedding up costs nothing; a tied table still works as the head.
@@ -65,26 +67,41 @@ function attentionFlops({ layers }: ModelConfig, context: number): number {
   return layers.reduce((sum, { attention: { numHeads, headDim, window } }) => sum + 4 * numHeads * headDim * Math.min(context, window ?? context), 0);
 }
 
-function layerSize({ attention, feedForward }: LayerConfig, hiddenSize: number): LayerSize {
+function layerSize({ attention, feedForward }: LayerConfig, config: ModelConfig): LayerSize {
+  const { hiddenSize } = config;
   const attentionParameters = attentionSize(attention, hiddenSize);
-  const around = attentionParameters + 2 * hiddenSize;
-  const parametersPerExpert = 3 * hiddenSize * feedForward.width;
-  const { numExperts, topK, router } = expertsOf(feedForward, hiddenSize);
-  const blocks = (count: number) => around + router + count * parametersPerExpert;
+  const parametersPerExpert = feedForwardSize(hiddenSize, feedForward);
+  const { numExperts, topK, always } = expertsOf(feedForward, hiddenSize);
+  const blocks = (count: number) => attentionParameters + 2 * normSize(config) + always + count * parametersPerExpert;
   const counts = feedForward.kind === "moe" ? { all: numExperts, active: topK } : { all: 1, active: 1 };
   return { kind: feedForward.kind, parameters: blocks(counts.all), activeParameters: blocks(counts.active), attentionParameters, numExperts, topK, width: feedForward.width, parametersPerExpert };
 }
 
-function expertsOf(feedForward: DenseConfig | MoeConfig, hiddenSize: number): { numExperts: number; topK: number; router: number } {
-  if (feedForward.kind === "dense") return { numExperts: 0, topK: 0, router: 0 };
-  const { numExperts, topK } = feedForward;
-  return { numExperts, topK, router: numExperts * hiddenSize };
+/** Routers with a selection bias per expert. */
+const BIASED_ROUTERS = ["sigmoid", "biasedTopK"];
+
+/** Experts, and the weights beside them that every token meets. */
+function expertsOf(feedForward: DenseConfig | MoeConfig, hiddenSize: number): { numExperts: number; topK: number; always: number } {
+  if (feedForward.kind === "dense") return { numExperts: 0, topK: 0, always: 0 };
+  const { numExperts, topK, shared, router } = feedForward;
+  const routerSize = numExperts * (hiddenSize + (BIASED_ROUTERS.includes(router.name) ? 1 : 0));
+  return { numExperts, topK, always: routerSize + (shared ? sharedSize(hiddenSize, shared) : 0) };
 }
+
+function sharedSize(hiddenSize: number, shared: SharedExpertConfig): number {
+  return feedForwardSize(hiddenSize, shared) + (shared.gated ? hiddenSize : 0);
+}
+
+function feedForwardSize(hiddenSize: number, { width, bias }: { width: number; bias?: boolean }): number {
+  return 3 * hiddenSize * width + (bias ? 2 * width + hiddenSize : 0);
+}
+
+const normSize = ({ hiddenSize, norm }: ModelConfig): number => (norm.kind === "rms" ? hiddenSize : 2 * hiddenSize);
 
 function attentionSize({ numHeads, numKeyValueHeads, headDim, bias, qkNorm }: AttentionConfig, hiddenSize: number): number {
   const [queries, keys] = [numHeads * headDim, numKeyValueHeads * headDim];
   const weights = hiddenSize * (2 * queries + 2 * keys);
-  const biases = bias ? queries + 2 * keys + hiddenSize : 0;
-  const norms = { none: 0, full: queries + keys, "per-head": 2 * headDim }[qkNorm];
+  const biases = (bias.queryKeyValue ? queries + 2 * keys : 0) + (bias.output ? hiddenSize : 0);
+  const norms = qkNorm ? { "all-heads": queries + keys, head: 2 * headDim }[qkNorm.over] : 0;
   return weights + biases + norms;
 }

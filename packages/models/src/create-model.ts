@@ -1,5 +1,6 @@
 import { trainingInit } from "./blocks/model-init.js";
-import type { ModelConfig, RouterConfig } from "./config/model-config.js";
+import type { RouterConfig } from "./config/feed-forward-config.js";
+import type { ModelConfig } from "./config/model-config.js";
 import { withRouter } from "./config/parse-config.js";
 import { MoeTransformer } from "./moe-transformer.js";
 

@@ -1,9 +1,11 @@
 export { createModel } from "./create-model.js";
 export { loadConfig, loadModel } from "./checkpoint/load-model.js";
 export { saveModel, type SaveOptions } from "./checkpoint/save-model.js";
+export * from "./config/attention-config.js";
+export * from "./config/feed-forward-config.js";
 export * from "./config/model-config.js";
 export { parseConfig, withRouter } from "./config/parse-config.js";
-export type { DefaultRope, LinearRope, Llama3Rope, RopeConfig, YarnRope } from "./config/rope-config.js";
+export type { DefaultRope, DynamicRope, LinearRope, Llama3Rope, LongRope, RopeConfig, YarnRope } from "./config/rope-config.js";
 export { modelSize, type LayerSize, type ModelSize } from "./counting.js";
 export { modelFamilies } from "./families/index.js";
 export { generate, type GenerateOptions } from "./generation/generate.js";

@@ -4,8 +4,9 @@ import { gatherRows, linear, ShapeError, tidy, weightVariable, type ForwardOptio
 import { DecoderLayer } from "./blocks/decoder-layer.js";
 import { Linear } from "./blocks/linear.js";
 import { ZERO_INIT, type ModelInit } from "./blocks/model-init.js";
-import { RmsNorm } from "./blocks/rms-norm.js";
-import { ropeTables } from "./blocks/rope.js";
+import { createNorm, type Norm } from "./blocks/norm.js";
+import { rotaryTables, type RotaryTables } from "./blocks/rotary-tables.js";
+import type { RotaryConfig } from "./config/attention-config.js";
 import type { ModelConfig } from "./config/model-config.js";
 import type { KeyValueCache } from "./generation/key-value-cache.js";
 
@@ -47,7 +48,7 @@ export interface DecoderOutput {
 export class MoeTransformer implements LanguageModel {
   readonly embedding: { readonly weight: tf.Variable };
   readonly layers: readonly DecoderLayer[];
-  readonly norm: RmsNorm;
+  readonly norm: Norm;
   /** Left out where the head is the embedding matrix. */
   readonly head?: Linear;
 
@@ -56,12 +57,12 @@ export class MoeTransformer implements LanguageModel {
     readonly config: ModelConfig,
     init: ModelInit = ZERO_INIT,
   ) {
-    const { vocabSize, hiddenSize, normEps, tieEmbeddings } = config;
+    const { vocabSize, hiddenSize, norm, tieEmbeddings, headBias } = config;
     const table = { seed: init.seed, std: init.tableStd };
     this.embedding = { weight: weightVariable([vocabSize, hiddenSize], { ...table, stream: "embedding" }) };
     this.layers = config.layers.map((layer, index) => new DecoderLayer(layer, config, `layers.${index}`, init));
-    this.norm = new RmsNorm(hiddenSize, normEps);
-    if (!tieEmbeddings) this.head = new Linear(hiddenSize, vocabSize, { init: { ...table, stream: "head" } });
+    this.norm = createNorm(norm, hiddenSize);
+    if (!tieEmbeddings) this.head = new Linear(hiddenSize, vocabSize, { init: { ...table, stream: "head" }, bias: headBias });
   }
 
   /**
@@ -83,24 +84,28 @@ export class MoeTransformer implements LanguageModel {
     const [batch, length] = ids.shape;
     const start = cache?.length ?? 0;
     const tokens = { ...context, ...tokenIds(batch, length, start) };
-    const tables = ropeTablesByLayer(this.config, start, length);
+    const tables = tablesByConfig(this.config, start, length);
     const trace: LayerRouting[] = [];
-    let h_TD = gatherRows(this.embedding.weight as tf.Tensor2D, tf.reshape(ids, [batch * length]));
+    let h_TD = scaled(gatherRows(this.embedding.weight as tf.Tensor2D, tf.reshape(ids, [batch * length])), this.config.embeddingScale);
     this.layers.forEach((layer, index) => {
       const own: RouteContext = { ...tokens, layer: index, previous: trace.at(-1)?.routing };
-      const { h, routing } = layer.forward(h_TD, { layer: index, batch, ...tables[index]!, cache }, own);
+      const { rotary } = this.config.layers[index]!.attention;
+      const { h, routings } = layer.forward(h_TD, { layer: index, batch, start, tables: rotary && tables.get(rotary), cache, context: own });
       h_TD = h;
-      if (routing) trace.push({ layer: index, routing, context: own, globalCounts: globalCounts?.[trace.length] });
+      for (const routing of routings) trace.push({ layer: index, routing, context: own, globalCounts: globalCounts?.[trace.length] });
     });
     return { h_TD, trace };
   }
 
   private project(hidden_BSD: tf.Tensor3D): tf.Tensor3D {
     const [batch, length, width] = hidden_BSD.shape;
-    const head = this.head ?? this.embedding;
-    return tf.reshape(linear(tf.reshape(hidden_BSD, [batch * length, width]), head.weight as tf.Tensor2D), [batch, length, -1]);
+    const rows_TD: tf.Tensor2D = tf.reshape(hidden_BSD, [batch * length, width]);
+    const logits_TV = this.head ? this.head.forward(rows_TD) : linear(rows_TD, this.embedding.weight as tf.Tensor2D);
+    return tf.reshape(scaled(logits_TV, this.config.logitScale), [batch, length, -1]);
   }
 }
+
+const scaled = <T extends tf.Tensor>(x: T, factor = 1): T => (factor === 1 ? x : tf.mul(x, factor));
 
 function lastPosition(x_BSD: tf.Tensor3D): tf.Tensor3D {
   const [batch, length, width] = x_BSD.shape;
@@ -113,9 +118,8 @@ function tokenIds(batch: number, length: number, start: number): { sequenceIds: 
   return { sequenceIds: each((token) => Math.floor(token / length)), positions: each((token) => start + (token % length)) };
 }
 
-/** cos and sin for each layer; layers of the same kind share theirs. */
-function ropeTablesByLayer({ layers }: ModelConfig, start: number, length: number) {
-  const kinds = [...new Set(layers.map(({ attention }) => attention))];
-  const tables = new Map(kinds.map((attention) => [attention, ropeTables(attention.rope, attention.headDim, start, length)]));
-  return layers.map(({ attention }) => tables.get(attention)!);
+/** One pair of tables for each way in which layers turn their heads. */
+function tablesByConfig({ layers }: ModelConfig, start: number, length: number): Map<RotaryConfig, RotaryTables> {
+  const kinds = new Set(layers.map(({ attention }) => attention.rotary).filter((rotary) => rotary !== undefined));
+  return new Map([...kinds].map((rotary) => [rotary, rotaryTables(rotary, start, length)]));
 }

@@ -1,3 +1,4 @@
+export { BiasedTopKRouter, type BiasedTopKRouterOptions } from "./biased-top-k-router.js";
 export { ExpertChoiceRouter, type ExpertChoiceRouterOptions } from "./expert-choice-router.js";
 export type { Gate, GateOptions } from "./gate.js";
 export { GroupLimitedRouter, type GroupLimitedRouterOptions } from "./group-limited-router.js";

@@ -1,4 +1,5 @@
 import { ConfigError, UnknownNameError, type MethodFacts, type Router } from "@moekit/core";
+import { BiasedTopKRouter, biasedTopKFacts } from "./biased-top-k-router.js";
 import { ExpertChoiceRouter, expertChoiceFacts } from "./expert-choice-router.js";
 import { GATE_OPTIONS, type GateOptions } from "./gate.js";
 import { GroupLimitedRouter, groupLimitedFacts } from "./group-limited-router.js";
@@ -30,6 +31,7 @@ export type RouterSettings = GateOptions & Readonly<Record<string, unknown>>;
 const methods = [
   method(topKFacts, TopKRouter),
   method(sigmoidFacts, SigmoidRouter),
+  method(biasedTopKFacts, BiasedTopKRouter),
   method(groupLimitedFacts, GroupLimitedRouter),
   method(noisyTopKFacts, NoisyTopKRouter),
   method(expertChoiceFacts, ExpertChoiceRouter),

@@ -1,13 +1,35 @@
-import { MoeLayer, StackedExperts, type Router } from "@moekit/core";
+import * as tf from "@tensorflow/tfjs";
+import { MoeLayer, StackedExperts, weightVariable, type FeedForward, type Router } from "@moekit/core";
 import { routerByName } from "@moekit/routing";
-import type { MoeConfig } from "../config/model-config.js";
+import type { MoeConfig, SharedExpertConfig } from "../config/feed-forward-config.js";
+import { DenseFeedForward } from "./dense-feed-forward.js";
 import type { ModelInit } from "./model-init.js";
 
-/** An MoE layer with SwiGLU experts and the router that the config names. */
+/** An MoE layer with SwiGLU experts, the router that the config names and, where there is one, a shared expert. */
 export function createMoe(config: MoeConfig, hiddenSize: number, stream: string, init: ModelInit): MoeLayer {
   const { seed, std, residualStd } = init;
-  const experts = { numExperts: config.numExperts, dim: hiddenSize, hidden: config.width, seed, stream: `${stream}.experts`, std, downStd: residualStd };
-  return new MoeLayer({ router: createRouter(config, hiddenSize, `${stream}.router`, init), experts: new StackedExperts(experts) });
+  const experts = new StackedExperts({ numExperts: config.numExperts, dim: hiddenSize, hidden: config.width, seed, stream: `${stream}.experts`, std, downStd: residualStd });
+  const shared = config.shared && new SharedFeedForward(config.shared, hiddenSize, `${stream}.shared`, init);
+  return new MoeLayer({ router: createRouter(config, hiddenSize, `${stream}.router`, init), experts, shared });
+}
+
+/** `ffn(x)`, or `sigmoid(x . w) ffn(x)` where gated (Qwen2-MoE). */
+class SharedFeedForward implements FeedForward {
+  readonly ffn: DenseFeedForward;
+  /** `[1, D]` */
+  readonly gate?: tf.Variable;
+
+  constructor({ width, bias, gated }: SharedExpertConfig, hiddenSize: number, stream: string, init: ModelInit) {
+    this.ffn = new DenseFeedForward(hiddenSize, { width, bias }, stream, init);
+    if (gated) this.gate = weightVariable([1, hiddenSize], { seed: init.seed, stream: `${stream}.gate`, std: init.std });
+  }
+
+  forward(x_TD: tf.Tensor2D): tf.Tensor2D {
+    const y_TD = this.ffn.forward(x_TD);
+    if (!this.gate) return y_TD;
+    const gate_T1 = tf.sigmoid(tf.sum(tf.mul(x_TD, this.gate), 1, true));
+    return tf.mul(y_TD, gate_T1);
+  }
 }
 
 function createRouter({ numExperts, topK, router: { name, ...settings } }: MoeConfig, dim: number, stream: string, { seed, std }: ModelInit): Router {

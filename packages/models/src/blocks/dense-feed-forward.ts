@@ -1,5 +1,6 @@
 import type { Tensor2D } from "@tensorflow/tfjs";
 import { swiglu, type FeedForward } from "@moekit/core";
+import type { DenseConfig } from "../config/feed-forward-config.js";
 import { Linear } from "./linear.js";
 import type { ModelInit } from "./model-init.js";
 
@@ -9,10 +10,10 @@ export class DenseFeedForward implements FeedForward {
   readonly up: Linear;
   readonly down: Linear;
 
-  constructor(hiddenSize: number, width: number, stream: string, { seed, std, residualStd }: ModelInit) {
-    this.gate = new Linear(hiddenSize, width, { init: { seed, stream: `${stream}.gate`, std } });
-    this.up = new Linear(hiddenSize, width, { init: { seed, stream: `${stream}.up`, std } });
-    this.down = new Linear(width, hiddenSize, { init: { seed, stream: `${stream}.down`, std: residualStd } });
+  constructor(hiddenSize: number, { width, bias }: Pick<DenseConfig, "width" | "bias">, stream: string, { seed, std, residualStd }: ModelInit) {
+    this.gate = new Linear(hiddenSize, width, { init: { seed, stream: `${stream}.gate`, std }, bias });
+    this.up = new Linear(hiddenSize, width, { init: { seed, stream: `${stream}.up`, std }, bias });
+    this.down = new Linear(width, hiddenSize, { init: { seed, stream: `${stream}.down`, std: residualStd }, bias });
   }
 
   forward(x: Tensor2D): Tensor2D {

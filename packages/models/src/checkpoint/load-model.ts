@@ -4,10 +4,14 @@ import * as tf from "@tensorflow/tfjs";
 import { CheckpointError, disposeParameters, parameters } from "@moekit/core";
 import type { HuggingFaceConfig, ModelConfig } from "../config/model-config.js";
 import { parseConfig } from "../config/parse-config.js";
+import { findFamily } from "../families/index.js";
 import { MoeTransformer } from "../moe-transformer.js";
 import { openWeights } from "../safetensors/sharded.js";
+import { elements } from "../safetensors/host-tensor.js";
 import type { TensorReader } from "../safetensors/safetensors-file.js";
-import { tensorNames, type TensorNames } from "./tensor-names.js";
+import { parameterPlaces } from "../layout/parameter-places.js";
+import type { Place } from "../layout/place.js";
+import { gather, isWhole } from "../layout/strided.js";
 
 /**
  * Reads the `config.json` of a Hugging Face folder.
@@ -30,7 +34,7 @@ export async function loadConfig(folder: string): Promise<ModelConfig> {
  * Loads a model from a Hugging Face folder: `config.json` with `model.safetensors` or shards. Strict: every tensor of the
  * model must be there with its shape, and every tensor in the files must be used.
  *
- * Tensors are read one at a time; at the peak one copy of the largest of them exists besides the model.
+ * Tensors are read one at a time; at the peak two copies of the largest of them exist besides the model.
  *
  * @throws CheckpointError or ConfigError naming what is missing, unexpected or damaged; no tensors are left behind then.
  * @example const model = await loadModel("OLMoE-1B-7B-0924");
@@ -49,9 +53,10 @@ async function readModel(config: ModelConfig, reader: TensorReader, folder: stri
   const model = new MoeTransformer(config);
   try {
     const variables = parameters(model);
-    const names = tensorNames(config, Object.keys(variables));
-    checkFit(names, variables, reader, folder);
-    for (const [path, from] of names) await fill(variables[path]!, from, reader);
+    const places = parameterPlaces(config, Object.fromEntries(Object.entries(variables).map(([path, { shape }]) => [path, shape])));
+    checkFit(places, config, reader, folder);
+    const source = new ReadOnce(reader);
+    for (const [path, place] of places) await fill(variables[path]!, place, source);
     return model;
   } catch (error) {
     disposeParameters(model);
@@ -59,15 +64,11 @@ async function readModel(config: ModelConfig, reader: TensorReader, folder: stri
   }
 }
 
-function checkFit(names: Map<string, TensorNames>, variables: Record<string, tf.Variable>, reader: TensorReader, folder: string): void {
-  const wanted = new Map<string, string>();
-  for (const [path, from] of names) {
-    const { shape } = variables[path]!;
-    if (typeof from === "string") wanted.set(from, shape.join());
-    else for (const name of from) wanted.set(name, shape.slice(1).join());
-  }
+function checkFit(places: ReadonlyMap<string, Place>, config: ModelConfig, reader: TensorReader, folder: string): void {
+  const wanted = new Map([...places.values()].flatMap(({ names, fileShape }) => names.map((name) => [name, fileShape.join()] as const)));
+  const { unused = () => false } = findFamily(config.family)!;
   const missing = [...wanted.keys()].filter((name) => !reader.tensors.has(name));
-  const unexpected = [...reader.tensors.keys()].filter((name) => !wanted.has(name));
+  const unexpected = [...reader.tensors.keys()].filter((name) => !wanted.has(name) && !unused(name, config));
   const misfits = [...wanted].filter(([name, shape]) => reader.tensors.has(name) && reader.tensors.get(name)!.shape.join() !== shape);
   const shapes = misfits.map(([name, shape]) => `${name} must be [${shape}], is [${reader.tensors.get(name)!.shape}]`);
   const problems = [list("Missing", missing), list("Unexpected", unexpected), list("Wrong shape", shapes)].filter((text) => text);
@@ -79,11 +80,30 @@ function list(title: string, items: readonly string[]): string {
   return `${title}: ${items.slice(0, 8).join("; ")}${items.length > 8 ? `; and ${items.length - 8} more` : ""}.`;
 }
 
-/** Reads one tensor, or one per expert into its place in the bank, and hands it to the variable. */
-async function fill(variable: tf.Variable, from: TensorNames, reader: TensorReader): Promise<void> {
+/** Reads what lies at a place, tensor by tensor, and hands it to the variable. */
+async function fill(variable: tf.Variable, place: Place, source: ReadOnce): Promise<void> {
   const values = new Float32Array(variable.size);
-  const parts = typeof from === "string" ? [from] : from;
-  const size = values.length / parts.length;
-  for (const [index, name] of parts.entries()) await reader.readInto(name, values.subarray(index * size, (index + 1) * size));
+  const shape = place.names.length === 1 ? variable.shape : variable.shape.slice(1);
+  const size = values.length / place.names.length;
+  for (const [index, name] of place.names.entries()) {
+    const target = values.subarray(index * size, (index + 1) * size);
+    if (isWhole(place, shape)) await source.reader.readInto(name, target);
+    else gather(await source.read(name), place, shape, target);
+  }
   tf.tidy(() => variable.assign(tf.tensor(values, variable.shape)));
+}
+
+/** Keeps the last tensor that several parameters share, as gate and up projections do that lie in one. */
+class ReadOnce {
+  private name?: string;
+  private values = new Float32Array(0);
+
+  constructor(readonly reader: TensorReader) {}
+
+  async read(name: string): Promise<Float32Array> {
+    if (this.name !== name) this.values = new Float32Array(elements(this.reader.tensors.get(name)!.shape));
+    if (this.name !== name) await this.reader.readInto(name, this.values);
+    this.name = name;
+    return this.values;
+  }
 }

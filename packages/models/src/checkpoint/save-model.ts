@@ -5,12 +5,14 @@ import { parameters } from "@moekit/core";
 import type { HuggingFaceConfig, ModelConfig } from "../config/model-config.js";
 import { findFamily } from "../families/index.js";
 import { writeFilesTogether, type WriteContent } from "../io/write-files.js";
+import { parameterPlaces } from "../layout/parameter-places.js";
+import type { Place } from "../layout/place.js";
+import { isWhole, scatter } from "../layout/strided.js";
 import type { MoeTransformer } from "../moe-transformer.js";
 import type { FloatDtype } from "../safetensors/dtypes.js";
-import type { LazyTensor } from "../safetensors/host-tensor.js";
+import { elements, type LazyTensor } from "../safetensors/host-tensor.js";
 import { INDEX_FILE, SINGLE_FILE } from "../safetensors/sharded.js";
 import { bytesInFile, safetensorsContent } from "../safetensors/write.js";
-import { tensorNames, type TensorNames } from "./tensor-names.js";
 
 /**
  * How {@link saveModel} writes.
@@ -55,22 +57,42 @@ export async function saveModel(model: MoeTransformer, folder: string, { dtype =
 /** All tensors under their file names; the values of each are fetched when it is written. */
 function fileTensors(model: MoeTransformer): Tensors {
   const variables = parameters(model);
-  const tensors: Tensors = {};
-  for (const [path, names] of tensorNames(model.config, Object.keys(variables))) addTensors(tensors, variables[path]!, names);
-  return tensors;
+  const places = parameterPlaces(model.config, Object.fromEntries(Object.entries(variables).map(([path, { shape }]) => [path, shape])));
+  const views = new Map<string, View[]>();
+  for (const [path, place] of places) {
+    const perRow = place.names.length > 1;
+    place.names.forEach((name, index) => views.set(name, [...(views.get(name) ?? []), { variable: variables[path]!, place, row: perRow ? index : undefined }]));
+  }
+  return Object.fromEntries([...views].map(([name, parts]) => [name, lazyTensor(parts)]));
 }
 
-function addTensors(tensors: Tensors, variable: tf.Variable, names: TensorNames): void {
-  const lazy = (shape: readonly number[], load: LazyTensor["load"]): LazyTensor => ({ shape, dtype: "float32", load });
-  if (typeof names === "string") tensors[names] = lazy(variable.shape, async () => (await variable.data()) as Float32Array);
-  else names.forEach((name, expert) => (tensors[name] = lazy(variable.shape.slice(1), () => rowOf(variable, expert))));
+/** A parameter, or one row of it, that lies in a tensor of the file. */
+interface View {
+  readonly variable: tf.Variable;
+  readonly place: Place;
+  readonly row?: number;
 }
 
-async function rowOf(bank: tf.Variable, expert: number): Promise<Float32Array> {
-  const [, ...rest] = bank.shape;
-  const row = tf.slice(bank, [expert, ...rest.map(() => 0)], [1, ...rest]);
-  const values = (await row.data()) as Float32Array;
-  row.dispose();
+function lazyTensor(views: readonly View[]): LazyTensor {
+  const shape = views[0]!.place.fileShape;
+  const load = async () => {
+    const [first] = views as [View];
+    if (views.length === 1 && isWhole(first.place, shapeOf(first))) return valuesOf(first);
+    const values = new Float32Array(elements(shape));
+    for (const view of views) scatter(await valuesOf(view), view.place, shapeOf(view), values);
+    return values;
+  };
+  return { shape, dtype: "float32", load };
+}
+
+const shapeOf = ({ variable, row }: View): readonly number[] => (row === undefined ? variable.shape : variable.shape.slice(1));
+
+async function valuesOf({ variable, row }: View): Promise<Float32Array> {
+  if (row === undefined) return (await variable.data()) as Float32Array;
+  const [, ...rest] = variable.shape;
+  const slice = tf.slice(variable, [row, ...rest.map(() => 0)], [1, ...rest]);
+  const values = (await slice.data()) as Float32Array;
+  slice.dispose();
   return values;
 }
 

@@ -43,11 +43,34 @@ export class ConfigReader {
     return this.value(key, [], "a list of whole numbers from 0", isCounts);
   }
 
+  /** A list of `length` numbers above 0. */
+  numbers(key: string, length: number): number[] {
+    const isNumbers = (value: unknown) => Array.isArray(value) && value.length === length && value.every((item) => Number.isFinite(item) && item > 0);
+    return this.value<number[]>(key, undefined, `a list of ${length} numbers above 0`, isNumbers);
+  }
+
+  /** A list of `length` words, each among those allowed; undefined when left out. */
+  words(key: string, length: number, allowed: readonly string[]): string[] | undefined {
+    if (!this.has(key)) return undefined;
+    const isWords = (value: unknown) => Array.isArray(value) && value.length === length && value.every((item) => allowed.includes(item as string));
+    return this.value<string[]>(key, undefined, `a list of ${length} of ${allowed.join(", ")}`, isWords);
+  }
+
   /** A token id or a list of them; empty when left out. */
   idOrIds(key: string): number[] {
     const isId = (id: unknown) => Number.isSafeInteger(id) && (id as number) >= 0;
     const ids = this.value<number | number[]>(key, [], "a token id or a list of them", (value) => (Array.isArray(value) ? value.every(isId) : isId(value)));
     return typeof ids === "number" ? [ids] : ids;
+  }
+
+  /** True if the key has a list. */
+  isList(key: string): boolean {
+    return this.has(key) && Array.isArray(this.json[key]);
+  }
+
+  /** True if the key is -1, by which some files say "to the end". */
+  isMinusOne(key: string): boolean {
+    return this.has(key) && this.json[key] === -1;
   }
 
   /** True if the key is there and not null. */

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { isMoekitError } from "@moekit/core";
 import { describe, expect, it } from "vitest";
+import { modelFamilies } from "../families/index.js";
 import { parseConfig, withRouter } from "./parse-config.js";
 
 const fixture = (family: string): Record<string, unknown> => JSON.parse(readFileSync(new URL(`../../fixtures/${family}/config.json`, import.meta.url), "utf8")) as Record<string, unknown>;
@@ -31,21 +32,21 @@ const published = {
 describe("parseConfig", () => {
   it("reads the published Mixtral 8x7B", () => {
     const config = parseConfig(published["Mixtral-8x7B-v0.1"]);
-    expect(config).toMatchObject({ family: "mixtral", vocabSize: 32000, hiddenSize: 4096, normEps: 1e-5, tieEmbeddings: false, auxLossCoefficient: 0.02, endTokenIds: [2] });
+    expect(config).toMatchObject({ family: "mixtral", vocabSize: 32000, hiddenSize: 4096, norm: { kind: "rms", eps: 1e-5 }, tieEmbeddings: false, auxLossCoefficient: 0.02, endTokenIds: [2] });
     expect(config.layers).toHaveLength(32);
-    expect(config.layers[31]!.attention).toEqual({ numHeads: 32, numKeyValueHeads: 8, headDim: 128, bias: false, qkNorm: "none", window: undefined, rope: { kind: "default", theta: 1e6 } });
+    expect(config.layers[31]!.attention).toEqual({ kind: "grouped", numHeads: 32, numKeyValueHeads: 8, headDim: 128, bias: { queryKeyValue: false, output: false }, window: undefined, rotary: { rope: { kind: "default", theta: 1e6 }, dim: 128, layout: "half" } });
     expect(config.layers[0]!.feedForward).toMatchObject({ kind: "moe", numExperts: 8, topK: 2, width: 14336, router: { renormalise: true } });
   });
 
   it("reads the published OLMoE", () => {
     const { attention, feedForward } = parseConfig(published["OLMoE-1B-7B-0924"]).layers[0]!;
-    expect(attention).toMatchObject({ qkNorm: "full", headDim: 128, clip: undefined });
+    expect(attention).toMatchObject({ qkNorm: { over: "all-heads", after: "projection" }, headDim: 128, clip: undefined });
     expect(feedForward).toMatchObject({ numExperts: 64, topK: 8, width: 1024, router: { renormalise: false } });
   });
 
   it("reads the published Qwen3 30B-A3B, whose heads are wider than their share of the model", () => {
     const { attention, feedForward } = parseConfig(published["Qwen3-30B-A3B"]).layers[47]!;
-    expect(attention).toMatchObject({ qkNorm: "per-head", headDim: 128, numHeads: 32, window: undefined });
+    expect(attention).toMatchObject({ qkNorm: { over: "head", after: "projection" }, headDim: 128, numHeads: 32, window: undefined });
     expect(feedForward).toMatchObject({ numExperts: 128, topK: 8, width: 768, router: { renormalise: true } });
   });
 
@@ -70,7 +71,7 @@ describe("parseConfig", () => {
 
   it("theta comes from rope_parameters, rope_theta or the family", () => {
     const { rope_parameters: _, ...bare } = fixture("mixtral");
-    const theta = (change: object) => parseConfig({ ...bare, ...change }).layers[0]!.attention.rope.theta;
+    const theta = (change: object) => parseConfig({ ...bare, ...change }).layers[0]!.attention.rotary!.rope.theta;
     expect(theta({})).toBe(1e6);
     expect(theta({ rope_theta: 500 })).toBe(500);
     expect(theta({ rope_parameters: { rope_type: "default", rope_theta: 700 } })).toBe(700);
@@ -93,7 +94,7 @@ describe("parseConfig", () => {
     ["heads that do not share keys evenly", "mixtral", { num_key_value_heads: 3 }, "multiple of num_key_value_heads 3"],
     ["two different numbers of experts", "qwen3_moe", { num_experts: 4 }, "num_experts is 4, but num_local_experts is 8"],
     ["more choices than experts", "olmoe", { num_experts_per_tok: 9 }, "at most num_experts 8"],
-    ["an unknown rope type", "olmoe", { rope_parameters: { rope_type: "dynamic", factor: 2 } }, '"dynamic" is unknown'],
+    ["an unknown rope type", "olmoe", { rope_parameters: { rope_type: "spiral", factor: 2 } }, '"spiral" is unknown'],
     ["an unknown rope key", "olmoe", { rope_parameters: { rope_type: "default", factr: 2 } }, 'unknown key "factr"'],
     ["a scaling factor without scaling", "olmoe", { rope_parameters: { rope_type: "default", factor: 2 } }, 'unknown key "factor"'],
     ["old and new rope keys at once", "olmoe", { rope_scaling: { type: "linear", factor: 2 } }, "contradict"],
@@ -110,7 +111,7 @@ describe("parseConfig", () => {
   });
 
   it("an unknown family is named with the known ones", () => {
-    expect(() => parseConfig({ model_type: "gpt9" })).toThrow('unknown name "gpt9"; known names are mixtral, olmoe, qwen3_moe');
+    expect(() => parseConfig({ model_type: "gpt9" })).toThrow(`unknown name "gpt9"; known names are ${modelFamilies().sort().join(", ")}`);
   });
 });
 

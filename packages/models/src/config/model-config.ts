@@ -1,4 +1,5 @@
-import type { RopeConfig } from "./rope-config.js";
+import type { AttentionConfig } from "./attention-config.js";
+import type { FeedForwardConfig } from "./feed-forward-config.js";
 
 /**
  * Everything that shapes a decoder, read from a Hugging Face `config.json` by {@link parseConfig}.
@@ -12,11 +13,17 @@ export interface ModelConfig {
   readonly hiddenSize: number;
   /** Longest sequence the positions were made for. */
   readonly maxPositions: number;
-  /** Epsilon of all RMS norms. */
-  readonly normEps: number;
+  /** All norms of the residual stream. */
+  readonly norm: NormConfig;
   /** True if the language-model head is the embedding matrix. */
   readonly tieEmbeddings: boolean;
-  /** Coefficient of the family's load-balancing loss. */
+  /** The head has a bias. @defaultValue false */
+  readonly headBias?: boolean;
+  /** Factor of the embeddings. @defaultValue 1 */
+  readonly embeddingScale?: number;
+  /** Factor of the logits. @defaultValue 1 */
+  readonly logitScale?: number;
+  /** Coefficient of the family's load-balancing loss; 0 where it has none. */
   readonly auxLossCoefficient: number;
   /** Ids that end a text, where the file gives any. */
   readonly endTokenIds: readonly number[];
@@ -32,66 +39,32 @@ export interface ModelConfig {
 export type HuggingFaceConfig = Readonly<Record<string, unknown>>;
 
 /**
+ * RMS norm, or layer norm with a bias.
+ * @example const norm: NormConfig = { kind: "rms", eps: 1e-5 };
+ */
+export interface NormConfig {
+  readonly kind: "rms" | "layer";
+  readonly eps: number;
+}
+
+/**
  * One decoder layer.
  * @example const { attention, feedForward } = config.layers[0]!;
  */
 export interface LayerConfig {
   readonly attention: AttentionConfig;
   readonly feedForward: FeedForwardConfig;
+  /** How the two blocks join the residual stream. Left out: `h + block(norm(h))`. */
+  readonly residual?: { readonly attention: ResidualConfig; readonly feedForward: ResidualConfig };
 }
 
 /**
- * Grouped-query attention with rotary positions.
- * @example const { numHeads, headDim } = config.layers[0]!.attention;
+ * How a block joins the residual stream: `before`: `keep h + add block(norm(h))`; `after`: `keep h + add norm(block(h))`;
+ * `stream`: the norm becomes the stream, `keep norm(h) + add block(norm(h))`.
+ * @example const residual: ResidualConfig = { norm: "before", keep: 1, add: 0.22 };
  */
-export interface AttentionConfig {
-  readonly numHeads: number;
-  readonly numKeyValueHeads: number;
-  readonly headDim: number;
-  /** Biases on the query, key, value and output projections. */
-  readonly bias: boolean;
-  /** RMS norm of queries and keys: over all heads together, or over each head. */
-  readonly qkNorm: "none" | "full" | "per-head";
-  /** Clamp queries, keys and values to ± this (after the norm). */
-  readonly clip?: number;
-  /** Each query sees this many keys, itself included. Left out: all before it. */
-  readonly window?: number;
-  readonly rope: RopeConfig;
-}
-
-/**
- * What follows the attention of a layer.
- * @example if (layer.feedForward.kind === "moe") layer.feedForward.numExperts;
- */
-export type FeedForwardConfig = DenseConfig | MoeConfig;
-
-/**
- * A SwiGLU block that all tokens pass.
- * @example const dense: DenseConfig = { kind: "dense", width: 128 };
- */
-export interface DenseConfig {
-  readonly kind: "dense";
-  readonly width: number;
-}
-
-/**
- * SwiGLU experts behind a router.
- * @example const moe: MoeConfig = { kind: "moe", numExperts: 8, topK: 2, width: 64, router: { name: "topK", renormalise: true } };
- */
-export interface MoeConfig {
-  readonly kind: "moe";
-  readonly numExperts: number;
-  readonly topK: number;
-  /** Width F of one expert. */
-  readonly width: number;
-  readonly router: RouterConfig;
-}
-
-/**
- * A router of `@moekit/routing` by name, with its options.
- * @example const router: RouterConfig = { name: "topK", renormalise: false };
- */
-export interface RouterConfig {
-  readonly name: string;
-  readonly [option: string]: number | string | boolean;
+export interface ResidualConfig {
+  readonly norm: "before" | "after" | "stream";
+  readonly keep: number;
+  readonly add: number;
 }

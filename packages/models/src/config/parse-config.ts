@@ -2,7 +2,8 @@ import { UnknownNameError } from "@moekit/core";
 import { routerByName } from "@moekit/routing";
 import { findFamily, modelFamilies } from "../families/index.js";
 import { ConfigReader } from "./config-reader.js";
-import type { HuggingFaceConfig, LayerConfig, ModelConfig, RouterConfig } from "./model-config.js";
+import type { RouterConfig } from "./feed-forward-config.js";
+import type { HuggingFaceConfig, LayerConfig, ModelConfig } from "./model-config.js";
 
 /** Marks a model whose router its family does not have; see {@link withRouter}. */
 const OWN_PREFIX = "moekit_";

@@ -1,5 +1,3 @@
-import type { ConfigReader } from "./config-reader.js";
-
 interface RopeBase {
   /** Base of the wavelengths. */
   readonly theta: number;
@@ -9,7 +7,7 @@ interface RopeBase {
  * Rotary position embedding and how it is stretched to longer contexts.
  * @example const rope: RopeConfig = { kind: "default", theta: 10000 };
  */
-export type RopeConfig = DefaultRope | LinearRope | Llama3Rope | YarnRope;
+export type RopeConfig = DefaultRope | LinearRope | DynamicRope | Llama3Rope | YarnRope | LongRope;
 
 /** No stretching. @example const rope: DefaultRope = { kind: "default", theta: 1e6 }; */
 export interface DefaultRope extends RopeBase {
@@ -20,6 +18,31 @@ export interface DefaultRope extends RopeBase {
 export interface LinearRope extends RopeBase {
   readonly kind: "linear";
   readonly factor: number;
+}
+
+/**
+ * The base grows with sequences longer than `maxPositions`, or is `alpha` times larger from the start (HunYuan).
+ * @example const rope: DynamicRope = { kind: "dynamic", theta: 10000, factor: 2, maxPositions: 4096 };
+ */
+export interface DynamicRope extends RopeBase {
+  readonly kind: "dynamic";
+  readonly factor: number;
+  readonly maxPositions: number;
+  readonly alpha?: number;
+}
+
+/**
+ * LongRoPE: a divisor for each pair of dimensions, others for sequences longer than `originalPositions`.
+ * @example const rope: LongRope = { kind: "longrope", theta: 1e4, shortFactor: [1, 1.2], longFactor: [1, 8], originalPositions: 4096, shortScale: 1.2, longScale: 1.2 };
+ */
+export interface LongRope extends RopeBase {
+  readonly kind: "longrope";
+  readonly shortFactor: readonly number[];
+  readonly longFactor: readonly number[];
+  readonly originalPositions: number;
+  /** Factors of cos and sin. */
+  readonly shortScale: number;
+  readonly longScale: number;
 }
 
 /**
@@ -47,74 +70,4 @@ export interface YarnRope extends RopeBase {
   readonly truncate: boolean;
   readonly originalPositions: number;
   readonly attentionFactor: number;
-}
-
-/**
- * Reads `rope_parameters` (transformers 5) or `rope_theta` and `rope_scaling` (transformers 4).
- *
- * @param defaultTheta - The family's theta where the file gives none.
- */
-export function readRope(config: ConfigReader, { defaultTheta, maxPositions }: { defaultTheta: number; maxPositions: number }): RopeConfig {
-  if (config.has("rope_parameters") && config.has("rope_scaling")) config.fail("rope_parameters and rope_scaling contradict each other; keep one of them.");
-  const scaling = config.object(config.has("rope_scaling") ? "rope_scaling" : "rope_parameters");
-  const theta = readTheta(config, scaling, defaultTheta);
-  if (scaling.has("rope_type") && scaling.has("type") && scaling.text("type") !== scaling.text("rope_type")) scaling.fail("rope_type and type contradict each other.");
-  const kind = scaling.text("rope_type", scaling.text("type", "default"));
-  const rope = readKind(kind, scaling, theta, maxPositions);
-  scaling.only("partial_rotary_factor", 1, "this family rotates all dimensions.");
-  scaling.finish();
-  return rope;
-}
-
-function readTheta(config: ConfigReader, scaling: ConfigReader, fallback: number): number {
-  const outer = config.positive("rope_theta", fallback);
-  const theta = scaling.positive("rope_theta", outer);
-  if (config.has("rope_theta") && theta !== outer) config.fail(`rope_theta is ${outer} at the top and ${theta} in the rope parameters.`);
-  return theta;
-}
-
-function readKind(kind: string, scaling: ConfigReader, theta: number, maxPositions: number): RopeConfig {
-  switch (kind) {
-    case "default":
-      return { kind, theta };
-    case "linear":
-      return { kind, theta, factor: scaling.positive("factor") };
-    case "llama3":
-      return readLlama3(scaling, theta, maxPositions);
-    case "yarn":
-      return readYarn(scaling, theta, maxPositions);
-    default:
-      return scaling.fail(`the rope type "${kind}" is unknown; known are default, linear, llama3, yarn.`);
-  }
-}
-
-function readLlama3(scaling: ConfigReader, theta: number, maxPositions: number): Llama3Rope {
-  const lowFrequency = scaling.positive("low_freq_factor");
-  const highFrequency = scaling.positive("high_freq_factor");
-  if (highFrequency <= lowFrequency) scaling.fail(`high_freq_factor must be above low_freq_factor; got ${highFrequency} and ${lowFrequency}.`);
-  const originalPositions = scaling.size("original_max_position_embeddings", maxPositions);
-  return { kind: "llama3", theta, factor: scaling.positive("factor"), lowFrequency, highFrequency, originalPositions };
-}
-
-function readYarn(scaling: ConfigReader, theta: number, maxPositions: number): YarnRope {
-  const originalPositions = scaling.size("original_max_position_embeddings", maxPositions);
-  const factor = scaling.positive("factor", maxPositions / originalPositions);
-  return {
-    kind: "yarn",
-    theta,
-    factor,
-    betaFast: scaling.positive("beta_fast", 32),
-    betaSlow: scaling.positive("beta_slow", 1),
-    truncate: scaling.flag("truncate", true),
-    originalPositions,
-    attentionFactor: scaling.positive("attention_factor", yarnAttentionFactor(factor, scaling)),
-  };
-}
-
-/** `getm(factor, mscale) / getm(factor, mscale_all_dim)` where both are given, else `getm(factor, 1)`. */
-function yarnAttentionFactor(factor: number, scaling: ConfigReader): number {
-  const mscale = scaling.nonNegative("mscale", 0);
-  const allDim = scaling.nonNegative("mscale_all_dim", 0);
-  const getm = (m: number) => (factor <= 1 ? 1 : 0.1 * m * Math.log(factor) + 1);
-  return mscale > 0 && allDim > 0 ? getm(mscale) / getm(allDim) : getm(1);
 }

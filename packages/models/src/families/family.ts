@@ -1,5 +1,9 @@
 import type { ConfigReader } from "../config/config-reader.js";
-import type { ModelConfig } from "../config/model-config.js";
+import type { LayerConfig, ModelConfig } from "../config/model-config.js";
+import type { Placing } from "../layout/place.js";
+
+/** Where parameters lie in the files, by path. */
+export type Placings = Readonly<Record<string, Placing>>;
 
 /** The facts of one model family: how its config.json reads and what its files call their tensors. */
 export interface Family {
@@ -9,22 +13,12 @@ export interface Family {
   readonly architecture: string;
   /** Reads the family's keys; a key it does not ask for is refused. */
   readonly config: (read: ConfigReader) => Omit<ModelConfig, "family" | "source">;
-  /** Names of the MoE tensors inside a layer; `{e}` stands for the expert. */
-  readonly moeNames: MoeNames;
+  /** Places of the parameters of a layer, by their path in it, under the layer's prefix. */
+  readonly layer: (layer: LayerConfig) => Placings;
+  /** Prefix of layer `{i}`. @defaultValue `model.layers.{i}` */
+  readonly layerPrefix?: string;
+  /** Places of the parameters outside layers. @defaultValue `model.embed_tokens`, `model.norm`, `lm_head` */
+  readonly outside?: Placings;
+  /** True for tensors of files that the model does not compute with. They are neither loaded nor saved. */
+  readonly unused?: (name: string, config: ModelConfig) => boolean;
 }
-
-/** See {@link Family.moeNames}. */
-export interface MoeNames {
-  readonly router: string;
-  readonly gate: string;
-  readonly up: string;
-  readonly down: string;
-}
-
-/** The names that olmoe, the Qwen MoE families and many after them share. */
-export const STANDARD_MOE_NAMES: MoeNames = {
-  router: "mlp.gate.weight",
-  gate: "mlp.experts.{e}.gate_proj.weight",
-  up: "mlp.experts.{e}.up_proj.weight",
-  down: "mlp.experts.{e}.down_proj.weight",
-};

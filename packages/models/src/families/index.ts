@@ -1,10 +1,18 @@
+import { ernie45Moe } from "./ernie4-5-moe.js";
+import type { Family } from "./family.js";
+import { flexOlmo } from "./flex-olmo.js";
+import { glm4Moe } from "./glm4-moe.js";
+import { graniteMoe, graniteMoeShared } from "./granite-moe.js";
+import { hunyuanMoe } from "./hunyuan-moe.js";
+import { llama } from "./llama.js";
 import { mixtral } from "./mixtral.js";
 import { olmoe } from "./olmoe.js";
+import { qwen2Moe } from "./qwen2-moe.js";
 import { qwen3Moe } from "./qwen3-moe.js";
-import type { Family } from "./family.js";
+import { qwen3 } from "./qwen3.js";
 
 /** All families. Adding one is one file of facts and its line here. */
-const FAMILIES: readonly Family[] = [mixtral, olmoe, qwen3Moe];
+const FAMILIES: readonly Family[] = [llama, qwen3, mixtral, olmoe, qwen2Moe, qwen3Moe, glm4Moe, graniteMoe, graniteMoeShared, ernie45Moe, hunyuanMoe, flexOlmo];
 
 /** The family of a `model_type`, if known. */
 export function findFamily(modelType: string): Family | undefined {
@@ -13,7 +21,7 @@ export function findFamily(modelType: string): Family | undefined {
 
 /**
  * The `model_type` values that can be loaded.
- * @example modelFamilies(); // ["mixtral", "olmoe", "qwen3_moe"]
+ * @example modelFamilies().includes("olmoe"); // true
  */
 export function modelFamilies(): string[] {
   return FAMILIES.map((family) => family.modelType);

@@ -1,4 +1,5 @@
-import { STANDARD_MOE_NAMES, type Family } from "./family.js";
+import type { Family } from "./family.js";
+import { STANDARD_LAYER } from "./names.js";
 import { layersOf, readAttention, readDecoder, readExperts, type FamilyDefaults } from "./shared.js";
 
 const DEFAULTS: FamilyDefaults = { normEps: 1e-5, ropeTheta: 10000, auxLossCoefficient: 0.01 };
@@ -9,7 +10,7 @@ export const olmoe: Family = {
   architecture: "OlmoeForCausalLM",
   config(read) {
     const clip = read.has("clip_qkv") ? read.positive("clip_qkv") : undefined;
-    const attention = readAttention(read, DEFAULTS, { bias: read.flag("attention_bias", false), qkNorm: "full", clip });
+    const attention = readAttention(read, DEFAULTS, { bias: read.flag("attention_bias", false), qkNorm: { over: "all-heads", after: "projection" }, clip });
     const decoder = readDecoder(read, DEFAULTS);
     // The norm over all heads has the model's width, so heads cannot be wider or narrower than their share of it.
     if (attention.headDim * attention.numHeads !== decoder.hiddenSize) read.fail("head_dim must be hidden_size / num_attention_heads in this family.");
@@ -17,5 +18,5 @@ export const olmoe: Family = {
     const moe = { kind: "moe", ...readExperts(read), width: read.size("intermediate_size"), router } as const;
     return { ...decoder, layers: layersOf(read, () => ({ attention, feedForward: moe })) };
   },
-  moeNames: STANDARD_MOE_NAMES,
+  layer: () => STANDARD_LAYER,
 };

@@ -1,5 +1,6 @@
-import type { FeedForwardConfig } from "../config/model-config.js";
-import { STANDARD_MOE_NAMES, type Family } from "./family.js";
+import type { Family } from "./family.js";
+import { STANDARD_LAYER } from "./names.js";
+import { readSparseLayers } from "./qwen2-moe.js";
 import { layersOf, readAttention, readDecoder, readExperts, type FamilyDefaults } from "./shared.js";
 
 const DEFAULTS: FamilyDefaults = { normEps: 1e-6, ropeTheta: 10000, auxLossCoefficient: 0.001 };
@@ -12,13 +13,11 @@ export const qwen3Moe: Family = {
     // transformers reads max_window_layers nowhere in this family: the window, when on, holds in all layers.
     read.ignore("max_window_layers", "sliding_window");
     const window = read.flag("use_sliding_window", false) ? read.size("sliding_window") : undefined;
-    const attention = readAttention(read, DEFAULTS, { bias: read.flag("attention_bias", false), qkNorm: "per-head", window });
+    const attention = readAttention(read, DEFAULTS, { bias: read.flag("attention_bias", false), qkNorm: { over: "head", after: "projection" }, window });
     const router = { name: "topK", renormalise: read.flag("norm_topk_prob", false) };
-    const moe: FeedForwardConfig = { kind: "moe", ...readExperts(read), width: read.size("moe_intermediate_size"), router };
-    const dense: FeedForwardConfig = { kind: "dense", width: read.size("intermediate_size") };
-    const [step, denseLayers] = [read.size("decoder_sparse_step", 1), read.counts("mlp_only_layers")];
-    const isMoe = (layer: number) => !denseLayers.includes(layer) && (layer + 1) % step === 0;
-    return { ...readDecoder(read, DEFAULTS), layers: layersOf(read, (layer) => ({ attention, feedForward: isMoe(layer) ? moe : dense })) };
+    const moe = { kind: "moe", ...readExperts(read), width: read.size("moe_intermediate_size"), router } as const;
+    const feedForward = readSparseLayers(read, moe);
+    return { ...readDecoder(read, DEFAULTS), layers: layersOf(read, (layer) => ({ attention, feedForward: feedForward(layer) })) };
   },
-  moeNames: STANDARD_MOE_NAMES,
+  layer: () => STANDARD_LAYER,
 };

@@ -1,17 +1,21 @@
 /** What the families read in the same way. */
+import type { AttentionConfig, GroupedAttentionConfig } from "../config/attention-config.js";
 import type { ConfigReader } from "../config/config-reader.js";
-import type { AttentionConfig, ModelConfig } from "../config/model-config.js";
-import { readRope } from "../config/rope-config.js";
+import type { ModelConfig } from "../config/model-config.js";
+import { readRope, type RopeDefaults } from "../config/read-rope.js";
 
 /** Defaults of a family's class in transformers, for files that leave a key out. */
 export interface FamilyDefaults {
   readonly normEps: number;
   readonly ropeTheta: number;
-  readonly auxLossCoefficient: number;
+  /** Left out where the family trains without a load-balancing loss. */
+  readonly auxLossCoefficient?: number;
+  /** @defaultValue false */
+  readonly tieEmbeddings?: boolean;
 }
 
 /** The keys every decoder has. */
-export function readDecoder(read: ConfigReader, defaults: FamilyDefaults): Omit<ModelConfig, "family" | "source" | "layers"> {
+export function readDecoder(read: ConfigReader, { normEps, auxLossCoefficient, tieEmbeddings = false }: FamilyDefaults): Omit<ModelConfig, "family" | "source" | "layers"> {
   ignoreHarmless(read);
   read.only("hidden_act", "silu", "this family uses SwiGLU.");
   read.only("attention_dropout", 0, "dropout is not implemented.");
@@ -19,33 +23,57 @@ export function readDecoder(read: ConfigReader, defaults: FamilyDefaults): Omit<
     vocabSize: read.size("vocab_size"),
     hiddenSize: read.size("hidden_size"),
     maxPositions: read.size("max_position_embeddings"),
-    normEps: read.positive("rms_norm_eps", defaults.normEps),
-    tieEmbeddings: read.flag("tie_word_embeddings", false),
-    auxLossCoefficient: read.nonNegative("router_aux_loss_coef", defaults.auxLossCoefficient),
+    norm: { kind: "rms", eps: read.positive("rms_norm_eps", normEps) },
+    tieEmbeddings: read.flag("tie_word_embeddings", tieEmbeddings),
+    auxLossCoefficient: auxLossCoefficient === undefined ? 0 : read.nonNegative("router_aux_loss_coef", auxLossCoefficient),
     endTokenIds: read.idOrIds("eos_token_id"),
   };
 }
 
-/** Grouped-query attention; the family adds what is its own. */
-export function readAttention(read: ConfigReader, { ropeTheta }: FamilyDefaults, own: Pick<AttentionConfig, "bias" | "qkNorm" | "clip" | "window">): AttentionConfig {
+/** Head counts and width of grouped-query attention. */
+export function readHeads(read: ConfigReader, defaultHeadDim?: number): Pick<GroupedAttentionConfig, "numHeads" | "numKeyValueHeads" | "headDim"> {
   const hiddenSize = read.size("hidden_size");
   const numHeads = read.size("num_attention_heads");
   const numKeyValueHeads = read.size("num_key_value_heads", numHeads);
   if (numHeads % numKeyValueHeads !== 0) read.fail(`num_attention_heads ${numHeads} must be a multiple of num_key_value_heads ${numKeyValueHeads}.`);
-  const headDim = read.size("head_dim", hiddenSize / numHeads);
+  const headDim = read.size("head_dim", defaultHeadDim ?? hiddenSize / numHeads);
   if (headDim % 2 !== 0) read.fail(`head_dim (or hidden_size / num_attention_heads) must be an even number; got ${headDim}.`);
-  const rope = readRope(read, { defaultTheta: ropeTheta, maxPositions: read.size("max_position_embeddings") });
-  return { numHeads, numKeyValueHeads, headDim, rope, ...own };
+  return { numHeads, numKeyValueHeads, headDim };
+}
+
+/** What a family adds to {@link readAttention}. */
+export type OwnAttention = Partial<Omit<GroupedAttentionConfig, "bias" | "rotary" | "headDim">> & {
+  /** Where the file gives none. @defaultValue hidden_size / num_attention_heads */
+  readonly headDim?: number;
+  readonly bias: boolean | GroupedAttentionConfig["bias"];
+  readonly layout?: "half" | "interleaved";
+  readonly rope?: Partial<RopeDefaults>;
+};
+
+/** Grouped-query attention with rotary positions; the family adds what is its own. */
+export function readAttention(read: ConfigReader, { ropeTheta }: FamilyDefaults, { bias, layout = "half", rope, headDim, ...own }: OwnAttention): GroupedAttentionConfig {
+  const heads = readHeads(read, headDim);
+  const turned = readRope(read, { theta: ropeTheta, maxPositions: read.size("max_position_embeddings"), headDim: heads.headDim, ...rope });
+  const biases = typeof bias === "boolean" ? { queryKeyValue: bias, output: bias } : bias;
+  return { kind: "grouped", ...heads, bias: biases, rotary: { ...turned, layout }, ...own };
 }
 
 /** Experts and choices per token; older and newer files name the former differently. */
-export function readExperts(read: ConfigReader): { numExperts: number; topK: number } {
-  if (!read.has("num_experts") && !read.has("num_local_experts")) read.fail('"num_experts" (or "num_local_experts") is missing.');
-  const numExperts = read.size("num_experts", read.size("num_local_experts", 1));
-  if (read.has("num_local_experts") && read.size("num_local_experts") !== numExperts) read.fail(`num_experts is ${numExperts}, but num_local_experts is ${read.size("num_local_experts")}.`);
-  const topK = read.size("num_experts_per_tok");
-  if (topK > numExperts) read.fail(`num_experts_per_tok ${topK} must be at most num_experts ${numExperts}.`);
+export function readExperts(read: ConfigReader, keys: { readonly experts: readonly string[]; readonly topK: readonly string[] } = { experts: ["num_experts", "num_local_experts"], topK: ["num_experts_per_tok"] }): { numExperts: number; topK: number } {
+  const numExperts = readEither(read, keys.experts);
+  const topK = readEither(read, keys.topK);
+  if (topK > numExperts) read.fail(`${keys.topK[0]} ${topK} must be at most ${keys.experts[0]} ${numExperts}.`);
   return { numExperts, topK };
+}
+
+/** A size that has several names; those given must agree. */
+function readEither(read: ConfigReader, keys: readonly string[]): number {
+  const given = keys.filter((key) => read.has(key));
+  if (given.length === 0) return read.fail(`"${keys[0]}"${keys.length > 1 ? ` (or "${keys.slice(1).join('", "')}")` : ""} is missing.`);
+  const [first, ...others] = given.map((key) => read.size(key));
+  const other = others.findIndex((size) => size !== first);
+  if (other >= 0) read.fail(`${given[0]} is ${first}, but ${given[other + 1]} is ${others[other]}.`);
+  return first!;
 }
 
 /** One entry per layer. */
@@ -53,10 +81,20 @@ export function layersOf<T>(read: ConfigReader, layer: (index: number) => T): T[
   return Array.from({ length: read.size("num_hidden_layers") }, (_, index) => layer(index));
 }
 
+/**
+ * The attention of each layer where some layers have a sliding window: as `layer_types` says or, where it is left out, as
+ * `slides` does.
+ */
+export function readSliding<T extends AttentionConfig>(read: ConfigReader, full: T, sliding: T | undefined, slides: (layer: number) => boolean): (layer: number) => T {
+  const types = read.words("layer_types", read.size("num_hidden_layers"), ["full_attention", "sliding_attention"]);
+  if (types?.includes("sliding_attention") && !sliding) read.fail('layer_types has "sliding_attention", but there is no sliding_window in use.');
+  return (layer) => ((types ? types[layer] === "sliding_attention" : slides(layer)) && sliding ? sliding : full);
+}
+
 /** Keys that say nothing about what the model computes. */
 function ignoreHarmless(read: ConfigReader): void {
   read.ignore("model_type", "architectures", "transformers_version", "dtype", "torch_dtype", "_name_or_path", "use_cache");
   read.ignore("bos_token_id", "pad_token_id", "initializer_range", "return_dict", "chunk_size_feed_forward", "problem_type");
-  read.ignore("output_router_logits", "output_attentions", "output_hidden_states", "id2label", "label2id");
+  read.ignore("output_router_logits", "output_attentions", "output_hidden_states", "id2label", "label2id", "pretraining_tp");
   read.only("is_encoder_decoder", false, "this is a decoder.");
 }

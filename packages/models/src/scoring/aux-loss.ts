@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import { ShapeError, tokensPerExpert, type RoutingTrace } from "@moekit/core";
+import { ShapeError, stopGradient, tokensPerExpert, topK, type RoutingTrace, type TokenChoice } from "@moekit/core";
 
 /**
  * The load-balancing loss that the MoE classes of transformers train with, over the router logits of all layers together:
@@ -20,13 +20,20 @@ export function huggingFaceAuxLoss(trace: RoutingTrace): tf.Scalar {
     const perLayer = trace.map(({ routing }) => {
       if (routing.kind !== "token-choice") throw new ShapeError(`huggingFaceAuxLoss: routers must be token choice; got ${routing.kind}.`);
       const probs_TE = tf.softmax(routing.logits);
-      return { probs_E: tf.mean(probs_TE, 0), counts_E: tf.div(tokensPerExpert(routing), probs_TE.shape[0]) };
+      return { probs_E: tf.mean(probs_TE, 0), counts_E: tf.div(tokensPerExpert(choiceByProbability(routing, probs_TE)), probs_TE.shape[0]) };
     });
     // All layers see the same tokens, so the mean over layers of means is the mean over everything.
     const probs_E = mean(perLayer.map((layer) => layer.probs_E));
     const counts_E = mean(perLayer.map((layer) => layer.counts_E));
     return tf.mul(tf.sum(tf.mul(probs_E, counts_E)), trace[0]!.routing.numExperts);
   });
+}
+
+/** A choice made by other scores (a selection bias, say) is counted as if it were made by the probabilities, as transformers does. */
+function choiceByProbability(routing: TokenChoice, probs_TE: tf.Tensor2D): TokenChoice {
+  if (!routing.selectionScores) return routing;
+  const { ids } = topK(stopGradient(probs_TE), routing.expertIds.shape[1]);
+  return { ...routing, expertIds: ids, chosenIds: ids };
 }
 
 function mean(tensors: tf.Tensor[]): tf.Tensor {

@@ -19,7 +19,7 @@ export async function valuesIn(folder: string): Promise<number[] | "refused"> {
     if (!isMoekitError(error, "checkpoint")) throw error;
   });
   if (!model) return "refused";
-  const found = new Set([model.config.layers[0]!.attention.rope.theta / 100]);
+  const found = new Set([model.config.layers[0]!.attention.rotary!.rope.theta / 100]);
   for (const variable of Object.values(parameters(model))) for (const value of variable.dataSync()) found.add(value);
   disposeParameters(model);
   return [...found];

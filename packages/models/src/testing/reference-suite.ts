@@ -3,7 +3,6 @@ import * as tf from "@tensorflow/tfjs";
 import { adamwStep, disposeParameters, trainableParameters } from "@moekit/core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { loadModel } from "../checkpoint/load-model.js";
-import { tensorNames } from "../checkpoint/tensor-names.js";
 import { generate } from "../generation/generate.js";
 import { KeyValueCache } from "../generation/key-value-cache.js";
 import type { MoeTransformer } from "../moe-transformer.js";
@@ -11,6 +10,7 @@ import type { HostTensor } from "../safetensors/host-tensor.js";
 import { huggingFaceAuxLoss } from "../scoring/aux-loss.js";
 import { nextTokenLoss, scoreModel } from "../scoring/score.js";
 import { FAMILIES, OPTIONS, fixtureFolder, fixtureJson, fixtureTensors, maxDifference, relativeDifference, rowsOf } from "./fixtures.js";
+import { underReferenceNames } from "./reference-names.js";
 
 /** What transformers trains: cross entropy plus the weighted load-balancing loss. */
 function trainingLoss(model: MoeTransformer, ids: tf.Tensor2D): tf.Scalar {
@@ -29,17 +29,8 @@ function topIds({ shape, data }: HostTensor, k: number): number[] {
   }).flat();
 }
 
-/** Gradients under the names of transformers 5, which keeps the experts of a layer in two fused tensors. */
-function underReferenceNames(model: MoeTransformer, grads: tf.NamedTensorMap): tf.NamedTensorMap {
-  const named: tf.NamedTensorMap = {};
-  for (const [path, names] of tensorNames(model.config, Object.keys(grads))) if (typeof names === "string") named[names.replace("block_sparse_moe", "mlp")] = grads[path]!;
-  model.layers.forEach((layer, index) => {
-    if (!layer.moe) return;
-    const of = (bank: string) => grads[`layers.${index}.moe.experts.${bank}`]!;
-    named[`model.layers.${index}.mlp.experts.gate_up_proj`] = tf.concat([of("gate"), of("up")], 1);
-    named[`model.layers.${index}.mlp.experts.down_proj`] = of("down");
-  });
-  return named;
+function choosesByLogits({ config }: MoeTransformer): boolean {
+  return config.layers.every(({ feedForward }) => feedForward.kind === "dense" || feedForward.router.name === "topK");
 }
 
 /** Gradients of all trainable parameters by path. */
@@ -67,13 +58,15 @@ export function referenceSuite(activate: () => Promise<void>): void {
       expect(scores.logits!.shape).toEqual(expected.logits!.shape);
       expect(maxDifference(scores.logits!.data, expected.logits!.data)).toBeLessThan(2e-4);
       const routers = Object.keys(expected).filter((name) => name.startsWith("router."));
-      expect(routers.length).toBeGreaterThan(0);
       for (const name of routers) expect(maxDifference(scores[name.replace("router", "router_logits")]!.data, expected[name]!.data)).toBeLessThan(2e-4);
-      expect(scores[`router_logits.${routers.length}`]).toBeUndefined();
+      if (routers.length > 0) expect(scores[`router_logits.${routers.length}`]).toBeUndefined();
     });
 
     it("expert ids are identical", () => {
+      // Where the choice is not made by the logits alone, the logits of the model say whether it was right.
+      if (!choosesByLogits(model)) return;
       for (const [name, { shape, data }] of Object.entries(scores).filter(([key]) => key.startsWith("expert_ids"))) {
+        if (!expected[name.replace("expert_ids", "router")]) continue;
         expect([...data]).toEqual(topIds(expected[name.replace("expert_ids", "router")]!, shape[1]!));
       }
     });
@@ -85,7 +78,7 @@ export function referenceSuite(activate: () => Promise<void>): void {
     });
 
     it("loss and aux_loss are within 1e-5 relative", () => {
-      expect(relativeDifference(scores.aux_loss!.data, expected.aux_loss!.data)).toBeLessThan(1e-5);
+      if (expected.aux_loss) expect(relativeDifference(scores.aux_loss!.data, expected.aux_loss.data)).toBeLessThan(1e-5);
       expect(relativeDifference(scores.loss!.data, expected.loss!.data)).toBeLessThan(1e-5);
     });
 
@@ -113,10 +106,10 @@ export function referenceSuite(activate: () => Promise<void>): void {
     it("gradients are within 1e-3 relative per tensor", async () => {
       const want = await fixtureTensors(family, "grads.safetensors");
       tf.tidy(() => {
-        const got = underReferenceNames(model, gradients(model, toTensor(expected.input_ids!)).grads);
+        const got = underReferenceNames(model, gradients(model, toTensor(expected.input_ids!)).grads, Object.keys(want));
         for (const [name, { shape, data }] of Object.entries(want)) {
           expect(got[name]?.shape, name).toEqual(shape);
-          expect(relativeDifference(got[name]!.dataSync(), data), name).toBeLessThan(1e-3);
+          expect(relativeDifference(got[name]!.data, data), name).toBeLessThan(1e-3);
         }
       });
     });

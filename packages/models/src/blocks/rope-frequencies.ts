@@ -1,12 +1,14 @@
 /** Angles of rotary position embedding. In float32 at each step, as transformers computes them. */
-import * as tf from "@tensorflow/tfjs";
-import type { Llama3Rope, RopeConfig, YarnRope } from "../config/rope-config.js";
+import type { DynamicRope, Llama3Rope, LongRope, RopeConfig, YarnRope } from "../config/rope-config.js";
 
 const f32 = Math.fround;
 
-/** Angle per position of each pair of dimensions, `[dim / 2]`, and the factor of cos and sin. */
-export function ropeFrequencies(rope: RopeConfig, dim: number): { inverse: Float32Array; scale: number } {
-  const inverse = Float32Array.from({ length: dim / 2 }, (_, j) => 1 / f32(rope.theta ** f32((2 * j) / dim)));
+/**
+ * Angle per position of each pair of dimensions, `[dim / 2]`, and the factor of cos and sin.
+ * @param length - Tokens of the sequence so far, which the dynamic kinds depend on.
+ */
+export function ropeFrequencies(rope: RopeConfig, dim: number, length = 0): { inverse: Float32Array; scale: number } {
+  const inverse = frequencies(rope.theta, dim);
   switch (rope.kind) {
     case "default":
       return { inverse, scale: 1 };
@@ -16,18 +18,27 @@ export function ropeFrequencies(rope: RopeConfig, dim: number): { inverse: Float
       return { inverse: inverse.map((f) => llama3(f, rope)), scale: 1 };
     case "yarn":
       return { inverse: inverse.map((f, j) => yarn(f, j, yarnRange(rope, dim), rope.factor)), scale: rope.attentionFactor };
+    case "dynamic":
+      return { inverse: frequencies(dynamicTheta(rope, dim, length), dim), scale: 1 };
+    case "longrope":
+      return longRope(inverse, rope, length);
   }
 }
 
-/**
- * cos and sin of positions `start` to `start + length`, each `[length, dim / 2]`.
- */
-export function ropeTables(rope: RopeConfig, dim: number, start: number, length: number): { cos: tf.Tensor2D; sin: tf.Tensor2D } {
-  const { inverse, scale } = ropeFrequencies(rope, dim);
-  const pairs = inverse.length;
-  const table = (wave: (angle: number) => number) =>
-    tf.tensor2d(Float32Array.from({ length: length * pairs }, (_, i) => wave(f32((start + Math.floor(i / pairs)) * inverse[i % pairs]!)) * scale), [length, pairs]);
-  return { cos: table(Math.cos), sin: table(Math.sin) };
+function frequencies(theta: number, dim: number): Float32Array {
+  return Float32Array.from({ length: dim / 2 }, (_, j) => 1 / f32(theta ** f32((2 * j) / dim)));
+}
+
+/** The base grows with the sequence once it is longer than the model was made for. */
+function dynamicTheta({ theta, factor, maxPositions, alpha }: DynamicRope, dim: number, length: number): number {
+  const growth = (factor * Math.max(length, maxPositions)) / maxPositions - (factor - 1);
+  return theta * (alpha ?? growth) ** (dim / (dim - 2));
+}
+
+function longRope(inverse: Float32Array, { shortFactor, longFactor, originalPositions, shortScale, longScale }: LongRope, length: number): { inverse: Float32Array; scale: number } {
+  const isLong = length > originalPositions;
+  const factors = isLong ? longFactor : shortFactor;
+  return { inverse: inverse.map((frequency, pair) => frequency / factors[pair]!), scale: isLong ? longScale : shortScale };
 }
 
 function llama3(frequency: number, { factor, lowFrequency, highFrequency, originalPositions }: Llama3Rope): number {

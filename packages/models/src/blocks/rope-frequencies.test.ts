@@ -1,12 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { parseConfig } from "../config/parse-config.js";
 import type { RopeConfig } from "../config/rope-config.js";
-import { ropeFrequencies, ropeTables } from "./rope.js";
+import { ropeFrequencies } from "./rope-frequencies.js";
+import { rotaryTables } from "./rotary-tables.js";
 
 /** The rope parameters of a config whose other keys do not matter here. */
 function rope(parameters: object, maxPositions = 4096): RopeConfig {
   const sizes = { vocab_size: 8, hidden_size: 64, num_hidden_layers: 1, num_attention_heads: 1, num_key_value_heads: 1, intermediate_size: 4, num_local_experts: 2, num_experts_per_tok: 1 };
-  return parseConfig({ model_type: "mixtral", ...sizes, max_position_embeddings: maxPositions, rope_parameters: parameters }).layers[0]!.attention.rope;
+  return parseConfig({ model_type: "mixtral", ...sizes, max_position_embeddings: maxPositions, rope_parameters: parameters }).layers[0]!.attention.rotary!.rope;
 }
 
 const at = (config: RopeConfig, pairs: number[], dim = 64) => pairs.map((pair) => ropeFrequencies(config, dim).inverse[pair]!);
@@ -46,11 +47,11 @@ describe("ropeFrequencies", () => {
   });
 });
 
-describe("ropeTables", () => {
+describe("rotaryTables", () => {
   it("positions go on where a cache ends", async () => {
     const config: RopeConfig = { kind: "default", theta: 100 };
-    const whole = ropeTables(config, 4, 0, 5);
-    const tail = ropeTables(config, 4, 3, 2);
+    const whole = rotaryTables({ rope: config, dim: 4 }, 0, 5);
+    const tail = rotaryTables({ rope: config, dim: 4 }, 3, 2);
     expect([...(await tail.cos.data())]).toEqual([...(await whole.cos.data())].slice(6));
     expect((await whole.sin.data())[4]).toBeCloseTo(Math.sin(2), 6);
   });

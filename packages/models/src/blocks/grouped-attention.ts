@@ -1,0 +1,62 @@
+/** B sequences of S tokens, T = B S, D model width, H query heads, G key/value heads, d head width, L keys seen. */
+import * as tf from "@tensorflow/tfjs";
+import { attention, rotary } from "@moekit/core";
+import type { GroupedAttentionConfig } from "../config/attention-config.js";
+import type { Attention, AttentionInput, AttentionSizes } from "./attention.js";
+import { Linear } from "./linear.js";
+import type { ModelInit } from "./model-init.js";
+import { RmsNorm } from "./rms-norm.js";
+
+/** Grouped-query attention; optionally rotary positions, normed or clamped queries and keys, biases, a window. */
+export class GroupedAttention implements Attention {
+  readonly query: Linear;
+  readonly key: Linear;
+  readonly value: Linear;
+  readonly output: Linear;
+  readonly queryNorm?: RmsNorm;
+  readonly keyNorm?: RmsNorm;
+
+  constructor(
+    private readonly config: GroupedAttentionConfig,
+    { hiddenSize, norm }: AttentionSizes,
+    stream: string,
+    { seed, std, residualStd }: ModelInit,
+  ) {
+    const { numHeads, numKeyValueHeads, headDim, bias, qkNorm } = config;
+    const [queries, keys] = [numHeads * headDim, numKeyValueHeads * headDim];
+    const init = (name: string, ownStd = std) => ({ seed, stream: `${stream}.${name}`, std: ownStd });
+    this.query = new Linear(hiddenSize, queries, { init: init("query"), bias: bias.queryKeyValue });
+    this.key = new Linear(hiddenSize, keys, { init: init("key"), bias: bias.queryKeyValue });
+    this.value = new Linear(hiddenSize, keys, { init: init("value"), bias: bias.queryKeyValue });
+    this.output = new Linear(queries, hiddenSize, { init: init("output", residualStd), bias: bias.output });
+    if (!qkNorm) return;
+    this.queryNorm = new RmsNorm(qkNorm.over === "all-heads" ? queries : headDim, norm.eps);
+    this.keyNorm = new RmsNorm(qkNorm.over === "all-heads" ? keys : headDim, norm.eps);
+  }
+
+  forward(x_TD: tf.Tensor2D, input: AttentionInput): { y: tf.Tensor2D } {
+    const { numHeads, numKeyValueHeads, headDim, window, scale = headDim ** -0.5 } = this.config;
+    const q_BSHd = this.place(this.heads(this.query.forward(x_TD), numHeads, input.batch, this.queryNorm), input, this.queryNorm);
+    const k_BSGd = this.place(this.heads(this.key.forward(x_TD), numKeyValueHeads, input.batch, this.keyNorm), input, this.keyNorm);
+    const v_BSGd = this.heads(this.value.forward(x_TD), numKeyValueHeads, input.batch);
+    const { key, value } = input.cache?.extend(input.layer, { key: k_BSGd, value: v_BSGd }, window) ?? { key: k_BSGd, value: v_BSGd };
+    const y_BSHd = attention(q_BSHd, key, value, { causal: true, scale, window });
+    return { y: this.output.forward(tf.reshape(y_BSHd, [x_TD.shape[0], numHeads * headDim])) };
+  }
+
+  /** `[T, count * d]` to heads `[B, S, count, d]`, normed over all heads or each of them, then clamped. */
+  private heads(x: tf.Tensor2D, count: number, batch: number, norm?: RmsNorm): tf.Tensor4D {
+    const { headDim, qkNorm, clip } = this.config;
+    const shape: [number, number, number, number] = [batch, x.shape[0] / batch, count, headDim];
+    const split: tf.Tensor4D = tf.reshape(qkNorm?.over === "all-heads" && norm ? norm.forward(x) : x, shape);
+    const normed = qkNorm?.over === "head" && qkNorm.after === "projection" && norm ? norm.forward(split) : split;
+    return clip === undefined ? normed : tf.clipByValue(normed, -clip, clip);
+  }
+
+  /** Gives heads their positions, and the norm where it comes after them. */
+  private place(x_BSHd: tf.Tensor4D, { tables }: AttentionInput, norm?: RmsNorm): tf.Tensor4D {
+    const { rotary: config, qkNorm } = this.config;
+    const placed = config && tables ? rotary(x_BSHd, tables.cos, tables.sin, config.layout) : x_BSHd;
+    return qkNorm?.after === "rotary" && norm ? norm.forward(placed) : placed;
+  }
+}

@@ -1,0 +1,61 @@
+import type { RopeConfig } from "./rope-config.js";
+
+/**
+ * What mixes the tokens of a layer.
+ * @example if (layer.attention.kind === "grouped") layer.attention.numHeads;
+ */
+export type AttentionConfig = GroupedAttentionConfig;
+
+/**
+ * Grouped-query attention: softmax over the keys that a query may see.
+ * @example const { numHeads, headDim } = config.layers[0]!.attention;
+ */
+export interface GroupedAttentionConfig {
+  readonly kind: "grouped";
+  readonly numHeads: number;
+  readonly numKeyValueHeads: number;
+  readonly headDim: number;
+  /** Biases on the projections. */
+  readonly bias: AttentionBias;
+  /** RMS norm of queries and keys. Left out: none. */
+  readonly qkNorm?: QueryKeyNorm;
+  /** Clamp queries, keys and values to ± this (after the norm). */
+  readonly clip?: number;
+  /** Each query sees this many keys, itself included. Left out: all before it. */
+  readonly window?: number;
+  /** Factor of the products of queries and keys. Left out: `headDim ** -0.5`. */
+  readonly scale?: number;
+  /** Rotary positions. Left out: the layer does not know positions. */
+  readonly rotary?: RotaryConfig;
+}
+
+/**
+ * Which projections have a bias.
+ * @example const bias: AttentionBias = { queryKeyValue: true, output: false };
+ */
+export interface AttentionBias {
+  readonly queryKeyValue: boolean;
+  readonly output: boolean;
+}
+
+/**
+ * An RMS norm of queries and keys.
+ * @example const qkNorm: QueryKeyNorm = { over: "head", after: "projection" };
+ */
+export interface QueryKeyNorm {
+  /** Over all heads together, or over each head. */
+  readonly over: "all-heads" | "head";
+  /** What it follows. Over all heads it always follows the projection. */
+  readonly after: "projection" | "rotary";
+}
+
+/**
+ * Rotary positions of the first `dim` dimensions of each head.
+ * @example const rotary: RotaryConfig = { rope: { kind: "default", theta: 10000 }, dim: 64, layout: "half" };
+ */
+export interface RotaryConfig {
+  readonly rope: RopeConfig;
+  readonly dim: number;
+  /** Which dimensions turn together: i with `i + dim / 2`, or 2i with 2i + 1. */
+  readonly layout: "half" | "interleaved";
+}
