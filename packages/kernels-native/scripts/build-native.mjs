@@ -18,9 +18,13 @@ const run = promisify(execFile);
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const native = join(root, "native");
 
+const AVX2 = ["-mavx2", "-mfma"];
+// The warnings are about headers of GCC itself.
+const AVX512 = [...AVX2, "-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-Wno-uninitialized", "-Wno-maybe-uninitialized"];
+
 /** Instruction sets by architecture and the flags that let the compiler use them. A new one is a line here. */
 const INSTRUCTION_SETS = {
-  x64: { scalar: [], avx2: ["-mavx2", "-mfma"] },
+  x64: { scalar: [], avx2: AVX2, avx512: AVX512, avx512bf16: [...AVX512, "-mavx512bf16", "-mavx512vnni"] },
   arm64: { scalar: [] },
 };
 

@@ -15,12 +15,21 @@ void copyRun(T* to, int64_t toStep, const T* from, int64_t fromStep, int64_t cou
   }
 }
 
+void transposeSquare(float* to, int64_t toStride, const float* from, int64_t fromStride) {
+  Vec r[kWidth];
+#pragma GCC unroll 16
+  for (int i = 0; i < kWidth; i++) r[i] = load(from + i * fromStride);
+  transpose(r);
+#pragma GCC unroll 16
+  for (int i = 0; i < kWidth; i++) store(to + i * toStride, r[i]);
+}
+
 // to[i][j] = from[j][i] for i < rows, j < columns: squares of vectors, and what is left over one by one.
 void transposeBlock(float* to, int64_t toStride, const float* from, int64_t fromStride, int64_t rows, int64_t columns) {
   int64_t i = 0;
   for (; i + kWidth <= rows; i += kWidth) {
     int64_t j = 0;
-    for (; j + kWidth <= columns; j += kWidth) transposeSquare(from + j * fromStride + i, fromStride, to + i * toStride + j, toStride);
+    for (; j + kWidth <= columns; j += kWidth) transposeSquare(to + i * toStride + j, toStride, from + j * fromStride + i, fromStride);
     for (; j < columns; j++) {
       for (int64_t r = i; r < i + kWidth; r++) to[r * toStride + j] = from[j * fromStride + r];
     }

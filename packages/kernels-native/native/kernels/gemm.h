@@ -1,11 +1,13 @@
 // Products of matrices with any strides: the core of all kernels that multiply.
 #pragma once
+#include "../runtime/precision.h"
 #include "isa.h"
 
 namespace moekit {
 namespace MOEKIT_ISA {
 
-// C = A B, or C += A B with `add`; A is [m, k], B is [k, n], C is [m, n] with rows of ldc.
+// C = A B, or C += A B with `add`; A is [m, k], B is [k, n], C is [m, n] with rows of ldc. In precision bf16 numbers of A and B
+// are rounded first; sums are float32.
 struct Gemm {
   int64_t m, n, k;
   const float* a;
@@ -15,6 +17,7 @@ struct Gemm {
   float* c;
   int64_t ldc;
   bool add = false;
+  Precision precision = Precision::f32;
 
   Gemm rows(int64_t from, int64_t to) const {
     Gemm g = *this;
@@ -32,8 +35,8 @@ struct Gemm {
   }
 };
 
-// On the calling thread. How sums are ordered depends on nothing but k and whether m is small, so cutting a product into
-// rows of at least kSmallRows or columns does not change a bit of it.
+// On the calling thread. How sums are ordered depends on nothing but k, the precision and whether m is small, so cutting a
+// product into rows of at least kSmallRows or columns does not change a bit of it.
 constexpr int64_t kSmallRows = 8;
 void gemm(const Gemm& g);
 

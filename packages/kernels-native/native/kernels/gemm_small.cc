@@ -1,12 +1,14 @@
 // Few rows of A, read where they are: time goes into reading B once, in the order in which it lies in memory.
 #include "gemm_small.h"
 
+#include "precision.h"
+
 namespace moekit {
 namespace MOEKIT_ISA {
 namespace {
 
 // Rows of B^T lie along k: dot products of R rows of A with C rows of B^T.
-template <int R, int C>
+template <class P, int R, int C>
 inline void dots(const Gemm& g, int64_t i, int64_t j) {
   const float* a = g.a + i * g.aRow;
   const float* b = g.b + j * g.bCol;
@@ -19,10 +21,10 @@ inline void dots(const Gemm& g, int64_t i, int64_t j) {
   const auto step = [&](const auto& read, int64_t k) {
     Vec x[R];
 #pragma GCC unroll 8
-    for (int r = 0; r < R; r++) x[r] = read(a + r * g.aRow + k);
+    for (int r = 0; r < R; r++) x[r] = P::value(read(a + r * g.aRow + k));
 #pragma GCC unroll 8
     for (int c = 0; c < C; c++) {
-      const Vec y = read(b + c * g.bCol + k);
+      const Vec y = P::value(read(b + c * g.bCol + k));
 #pragma GCC unroll 8
       for (int r = 0; r < R; r++) sums[r][c] = fma(x[r], y, sums[r][c]);
     }
@@ -39,15 +41,15 @@ inline void dots(const Gemm& g, int64_t i, int64_t j) {
   }
 }
 
-template <int R>
+template <class P, int R>
 void rowsOfDots(const Gemm& g, int64_t i) {
   int64_t j = 0;
-  for (; j + 3 <= g.n; j += 3) dots<R, 3>(g, i, j);
-  for (; j < g.n; j++) dots<R, 1>(g, i, j);
+  for (; j + 3 <= g.n; j += 3) dots<P, R, 3>(g, i, j);
+  for (; j < g.n; j++) dots<P, R, 1>(g, i, j);
 }
 
 // Rows of B lie along n: R rows of C in registers, two vectors wide, over all of k.
-template <int R>
+template <class P, int R>
 inline void strip(const Gemm& g, int64_t i, int64_t j) {
   const float* a = g.a + i * g.aRow;
   const float* b = g.b + j;
@@ -59,10 +61,10 @@ inline void strip(const Gemm& g, int64_t i, int64_t j) {
     sums[r][1] = g.add ? load(c + r * g.ldc + kWidth) : zero();
   }
   for (int64_t k = 0; k < g.k; k++) {
-    const Vec b0 = load(b + k * g.bRow), b1 = load(b + k * g.bRow + kWidth);
+    const Vec b0 = P::value(load(b + k * g.bRow)), b1 = P::value(load(b + k * g.bRow + kWidth));
 #pragma GCC unroll 8
     for (int r = 0; r < R; r++) {
-      const Vec x = broadcast(a[r * g.aRow + k * g.aCol]);
+      const Vec x = P::value(broadcast(a[r * g.aRow + k * g.aCol]));
       sums[r][0] = fma(x, b0, sums[r][0]);
       sums[r][1] = fma(x, b1, sums[r][1]);
     }
@@ -75,6 +77,7 @@ inline void strip(const Gemm& g, int64_t i, int64_t j) {
 }
 
 // The last columns, one vector or a part of one.
+template <class P>
 void lastColumns(const Gemm& g, int64_t j) {
   for (; j < g.n; j += kWidth) {
     const int64_t width = g.n - j;
@@ -82,16 +85,16 @@ void lastColumns(const Gemm& g, int64_t j) {
       float* c = g.c + i * g.ldc + j;
       Vec total = g.add ? loadPartial(c, width) : zero();
       for (int64_t k = 0; k < g.k; k++) {
-        total = fma(broadcast(g.a[i * g.aRow + k * g.aCol]), loadPartial(g.b + k * g.bRow + j, width), total);
+        total = fma(P::value(broadcast(g.a[i * g.aRow + k * g.aCol])), P::value(loadPartial(g.b + k * g.bRow + j, width)), total);
       }
       storePartial(c, total, width);
     }
   }
 }
 
-template <int R>
+template <class P, int R>
 void rowsOfStrips(const Gemm& g, int64_t i) {
-  for (int64_t j = 0; j + 2 * kWidth <= g.n; j += 2 * kWidth) strip<R>(g, i, j);
+  for (int64_t j = 0; j + 2 * kWidth <= g.n; j += 2 * kWidth) strip<P, R>(g, i, j);
 }
 
 template <class One, class Two, class Four>
@@ -102,20 +105,23 @@ void byRows(int64_t m, const One& one, const Two& two, const Four& four) {
   if (i < m) one(i);
 }
 
-}  // namespace
-
-bool gemmOfFewRows(const Gemm& g) {
+template <class P>
+bool multiply(const Gemm& g) {
   if (g.bRow == 1 && g.aCol == 1) {
-    byRows(g.m, [&](int64_t i) { rowsOfDots<1>(g, i); }, [&](int64_t i) { rowsOfDots<2>(g, i); }, [&](int64_t i) { rowsOfDots<4>(g, i); });
+    byRows(g.m, [&](int64_t i) { rowsOfDots<P, 1>(g, i); }, [&](int64_t i) { rowsOfDots<P, 2>(g, i); }, [&](int64_t i) { rowsOfDots<P, 4>(g, i); });
     return true;
   }
   if (g.bCol == 1) {
-    byRows(g.m, [&](int64_t i) { rowsOfStrips<1>(g, i); }, [&](int64_t i) { rowsOfStrips<2>(g, i); }, [&](int64_t i) { rowsOfStrips<4>(g, i); });
-    lastColumns(g, g.n / (2 * kWidth) * (2 * kWidth));
+    byRows(g.m, [&](int64_t i) { rowsOfStrips<P, 1>(g, i); }, [&](int64_t i) { rowsOfStrips<P, 2>(g, i); }, [&](int64_t i) { rowsOfStrips<P, 4>(g, i); });
+    lastColumns<P>(g, g.n / (2 * kWidth) * (2 * kWidth));
     return true;
   }
   return false;
 }
+
+}  // namespace
+
+bool gemmOfFewRows(const Gemm& g) { return g.precision == Precision::bf16 ? multiply<Bfloat16>(g) : multiply<Float32>(g); }
 
 }  // namespace MOEKIT_ISA
 }  // namespace moekit

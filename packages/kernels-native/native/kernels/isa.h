@@ -12,7 +12,9 @@
 #ifndef MOEKIT_ISA
 #error "compile kernels with -DMOEKIT_ISA=<instruction set>"
 #endif
-#if defined(MOEKIT_ISA_avx2)
+#if defined(MOEKIT_ISA_avx512bf16) || defined(MOEKIT_ISA_avx512)
+#include "vec_avx512.h"
+#elif defined(MOEKIT_ISA_avx2)
 #include "vec_avx2.h"
 #else
 #include "vec_scalar.h"

@@ -8,6 +8,8 @@ namespace moekit {
 namespace avx2 {
 
 constexpr int kWidth = 8;
+// Rows of C that the microkernel of gemm keeps, two vectors wide: 12 of the 16 registers.
+constexpr int kTileRows = 6;
 using Vec = __m256;
 using IntVec = __m256i;
 // All bits set where true.
@@ -66,23 +68,26 @@ inline float sum(Vec a) {
   return _mm_cvtss_f32(_mm_add_ss(x, _mm_shuffle_ps(x, x, 1)));
 }
 
-// Writes the transpose of 8 rows of 8 floats.
-inline void transposeSquare(const float* from, int64_t fromStride, float* to, int64_t toStride) {
-  __m256 r[8], t[8];
-  for (int i = 0; i < 8; i++) r[i] = load(from + i * fromStride);
+// Transposes 8 rows of 8 floats.
+inline void transpose(Vec* r) {
+  Vec t[8];
+#pragma GCC unroll 4
   for (int i = 0; i < 8; i += 2) {
     t[i] = _mm256_unpacklo_ps(r[i], r[i + 1]);
     t[i + 1] = _mm256_unpackhi_ps(r[i], r[i + 1]);
   }
+#pragma GCC unroll 2
   for (int i = 0; i < 8; i += 4) {
     r[i] = _mm256_shuffle_ps(t[i], t[i + 2], 0x44);
     r[i + 1] = _mm256_shuffle_ps(t[i], t[i + 2], 0xee);
     r[i + 2] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0x44);
     r[i + 3] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0xee);
   }
+#pragma GCC unroll 4
   for (int i = 0; i < 4; i++) {
-    store(to + i * toStride, _mm256_permute2f128_ps(r[i], r[i + 4], 0x20));
-    store(to + (i + 4) * toStride, _mm256_permute2f128_ps(r[i], r[i + 4], 0x31));
+    const Vec low = _mm256_permute2f128_ps(r[i], r[i + 4], 0x20), high = _mm256_permute2f128_ps(r[i], r[i + 4], 0x31);
+    r[i] = low;
+    r[i + 4] = high;
   }
 }
 

@@ -7,6 +7,8 @@ namespace moekit {
 namespace scalar {
 
 constexpr int kWidth = 4;
+// Rows of C that the microkernel of gemm keeps, two vectors wide: 12 of the 16 registers.
+constexpr int kTileRows = 6;
 typedef float Vec __attribute__((vector_size(16)));
 typedef int32_t IntVec __attribute__((vector_size(16)));
 // All bits set where true.
@@ -76,11 +78,11 @@ inline IntVec toInt(Vec a) {
 
 inline float sum(Vec a) { return (a[0] + a[2]) + (a[1] + a[3]); }
 
-// Writes the transpose of 4 rows of 4 floats.
-inline void transposeSquare(const float* from, int64_t fromStride, float* to, int64_t toStride) {
-  for (int i = 0; i < 4; i++) {
-    for (int j = 0; j < 4; j++) to[j * toStride + i] = from[i * fromStride + j];
-  }
+// Transposes 4 rows of 4 floats.
+inline void transpose(Vec* r) {
+  Vec t[4];
+  for (int i = 0; i < 4; i++) t[i] = Vec{r[0][i], r[1][i], r[2][i], r[3][i]};
+  for (int i = 0; i < 4; i++) r[i] = t[i];
 }
 
 }  // namespace scalar

@@ -7,6 +7,8 @@ namespace moekit {
 namespace scalar { extern const Kernel kernels[]; }
 #if defined(__x86_64__)
 namespace avx2 { extern const Kernel kernels[]; }
+namespace avx512 { extern const Kernel kernels[]; }
+namespace avx512bf16 { extern const Kernel kernels[]; }
 #endif
 
 namespace {
@@ -14,11 +16,16 @@ namespace {
 bool always() { return true; }
 
 #if defined(__x86_64__)
-// Asks CPUID, and the operating system whether it saves the registers.
+// These ask CPUID, and the operating system (XGETBV) whether it saves the registers.
 bool hasAvx2() {
   __builtin_cpu_init();
   return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 }
+bool hasAvx512() {
+  return hasAvx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+         __builtin_cpu_supports("avx512vl");
+}
+bool hasAvx512Bf16() { return hasAvx512() && __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vnni"); }
 #endif
 
 const InstructionSet* fastest() {
@@ -33,6 +40,8 @@ std::atomic<const InstructionSet*> current{nullptr};
 
 const InstructionSet instructionSets[] = {
 #if defined(__x86_64__)
+    {"avx512bf16", hasAvx512Bf16, avx512bf16::kernels},
+    {"avx512", hasAvx512, avx512::kernels},
     {"avx2", hasAvx2, avx2::kernels},
 #endif
     {"scalar", always, scalar::kernels},

@@ -1,0 +1,15 @@
+// How kernels that multiply by weights compute: with float32, or with inputs rounded to bfloat16. Sums are float32 in both.
+#pragma once
+#include <cstdint>
+
+namespace moekit {
+
+enum class Precision : uint8_t { f32, bf16 };
+
+// That of the whole process; f32 until another is chosen.
+Precision precision();
+const char* precisionName();
+// False if there is none of that name.
+bool choosePrecision(const char* name);
+
+}  // namespace moekit
