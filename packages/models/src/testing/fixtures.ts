@@ -11,7 +11,9 @@ export const FAMILIES = ["llama", "qwen3", "mixtral", "olmoe", "qwen2_moe", "qwe
 export const OPTIONS = ["mixtral_window_linear", "olmoe_bias_llama3_renormalised", "qwen3_moe_tied_yarn_window_bias"] as const;
 export const BACKENDS = ["cpu", "wasm"] as const;
 
-export const fixtureFolder = (family: string): string => fileURLToPath(new URL(`../../fixtures/${family}`, import.meta.url));
+const FIXTURES = new URL("../../fixtures/", import.meta.url);
+/** @param family - A folder of fixtures, or an absolute path. */
+export const fixtureFolder = (family: string): string => fileURLToPath(new URL(family, FIXTURES));
 
 /** All tensors of a file of a fixture. */
 export async function fixtureTensors(family: string, file: string): Promise<Record<string, HostTensor>> {
