@@ -1,0 +1,110 @@
+import { ConfigError } from "@moekit/core";
+import type { HuggingFaceConfig } from "../../config/model-config.js";
+import { f32, shortest, text, u32, type ArchitectureReader, type ConfigRule, type Entries } from "./config-rule.js";
+
+type Rope = Readonly<Record<string, unknown>>;
+
+/** What the family's class takes where config.json says nothing. */
+export interface RopeDefaults {
+  readonly theta: number;
+  /** Of YaRN: whether the ends of its ramp are rounded. @defaultValue true */
+  readonly truncate?: boolean;
+}
+
+/** The divisors of frequencies that say what no metadata can. */
+export const ROPE_FACTORS = "rope_freqs.weight";
+
+/**
+ * Rotary positions. Plain, linear and YaRN scaling are metadata; llama3 scaling is a tensor of divisors, which comes back as
+ * llama3 where its usual settings give the same numbers, else as LongRoPE with these divisors.
+ */
+export function rope({ theta, truncate = true }: RopeDefaults): ConfigRule {
+  return {
+    keys: ["rope_theta", "rope_scaling", "rope_parameters", "original_max_position_embeddings"],
+    toGguf(config) {
+      const parameters = ropeParameters(config, theta);
+      return { "rope.freq_base": f32(parameters.rope_theta as number), ...scalingEntries(parameters, config, truncate) };
+    },
+    toConfig(from) {
+      const base = from.real("rope.freq_base", theta);
+      return { rope_parameters: { rope_theta: base, ...readScaling(from, base, truncate) } };
+    },
+    tensors(config): Record<string, Float32Array> {
+      const parameters = ropeParameters(config, theta);
+      return parameters.rope_type === "llama3" ? { [ROPE_FACTORS]: llama3Factors(parameters, headDimOf(config), config) } : {};
+    },
+  };
+}
+
+function ropeParameters(config: HuggingFaceConfig, theta: number): Rope {
+  const nested = (config.rope_parameters ?? config.rope_scaling ?? {}) as Rope;
+  return { ...nested, rope_type: nested.rope_type ?? nested.type ?? "default", rope_theta: nested.rope_theta ?? config.rope_theta ?? theta };
+}
+
+const headDimOf = (config: HuggingFaceConfig): number => Number(config.head_dim ?? Number(config.hidden_size) / Number(config.num_attention_heads));
+
+/** YaRN's numbers: our key, theirs. */
+const YARN_REALS = { beta_fast: "rope.scaling.yarn_beta_fast", beta_slow: "rope.scaling.yarn_beta_slow" };
+
+function scalingEntries(parameters: Rope, config: HuggingFaceConfig, truncate: boolean): Entries {
+  const { rope_type: type } = parameters;
+  if (type === "default" || type === "llama3") return {};
+  if (type !== "linear" && type !== "yarn") throw new ConfigError(`exportGguf: rope type "${String(type)}" cannot be said in a GGUF file; default, linear, yarn and llama3 can.`);
+  const scaling = { "rope.scaling.type": text(type), "rope.scaling.factor": f32(Number(parameters.factor)) };
+  if (type === "linear") return scaling;
+  if ((parameters.truncate ?? true) !== truncate) throw new ConfigError(`exportGguf: "truncate": ${String(parameters.truncate)} of YaRN cannot be said in a GGUF file of this architecture.`);
+  checkAttentionFactor(parameters);
+  const original = Number(parameters.original_max_position_embeddings ?? config.max_position_embeddings);
+  const reals = Object.entries(YARN_REALS).filter(([key]) => parameters[key] !== undefined && parameters[key] !== null);
+  return { ...scaling, "rope.scaling.original_context_length": u32(original), ...Object.fromEntries(reals.map(([key, gguf]) => [gguf, f32(Number(parameters[key]))])) };
+}
+
+/** GGUF readers always take `0.1 ln(factor) + 1`; mscale_all_dim is a rule of its own. */
+function checkAttentionFactor({ attention_factor: given, factor, mscale, mscale_all_dim: allDim }: Rope): void {
+  const usual = 0.1 * Math.log(Number(factor)) + 1;
+  if (typeof given === "number" && Math.abs(given - usual) > 1e-6 * usual) throw new ConfigError(`exportGguf: the attention_factor ${given} of YaRN cannot be said in a GGUF file; it always is 0.1 ln(factor) + 1 = ${usual}.`);
+  if (mscale !== undefined && mscale !== allDim) throw new ConfigError(`exportGguf: mscale ${String(mscale)} of YaRN must equal mscale_all_dim ${String(allDim)} to be said in a GGUF file.`);
+}
+
+function readScaling(from: ArchitectureReader, theta: number, truncate: boolean): Rope {
+  const type = from.text("rope.scaling.type", "none");
+  if (type === "linear") return { rope_type: type, factor: from.real("rope.scaling.factor") };
+  if (type === "yarn") return readYarn(from, truncate);
+  if (type !== "none") throw new ConfigError(`openGguf: the rope scaling "${type}" is unknown; known are none, linear and yarn.`);
+  return from.ropeFactors ? ropeOfFactors(from.ropeFactors, theta, from.count("context_length")) : { rope_type: "default" };
+}
+
+function readYarn(from: ArchitectureReader, truncate: boolean): Rope {
+  const reals = Object.entries(YARN_REALS).filter(([, gguf]) => from.has(gguf));
+  return {
+    rope_type: "yarn",
+    factor: from.real("rope.scaling.factor"),
+    original_max_position_embeddings: from.count("rope.scaling.original_context_length", from.count("context_length")),
+    ...Object.fromEntries(reals.map(([key, gguf]) => [key, from.real(gguf)])),
+    ...(truncate ? {} : { truncate }),
+  };
+}
+
+function llama3Factors(parameters: Rope, headDim: number, config: HuggingFaceConfig): Float32Array {
+  const [factor, low, high] = [parameters.factor, parameters.low_freq_factor, parameters.high_freq_factor].map(Number) as [number, number, number];
+  const original = Number(parameters.original_max_position_embeddings ?? config.max_position_embeddings);
+  return Float32Array.from({ length: headDim / 2 }, (_, i) => {
+    const wavelength = 2 * Math.PI * Number(parameters.rope_theta) ** ((2 * i) / headDim);
+    const ramp = Math.min(1, Math.max(0, (original / wavelength - low) / (high - low)));
+    return 1 / ((1 - ramp) / factor + ramp);
+  });
+}
+
+/** Of all models so far; their first context length is a power of two. */
+const USUAL_LLAMA3 = { low_freq_factor: 1, high_freq_factor: 4 };
+
+/** The scaling that a tensor of divisors means. */
+function ropeOfFactors(factors: Float32Array, rope_theta: number, positions: number): Rope {
+  for (let original = 16; original <= 2 ** 20; original *= 2) {
+    const usual = { rope_type: "llama3", factor: shortest(factors.at(-1)!), ...USUAL_LLAMA3, original_max_position_embeddings: original };
+    const expected = llama3Factors({ ...usual, rope_theta }, 2 * factors.length, {});
+    if (expected.every((value, i) => Math.abs(value - factors[i]!) <= 1e-5 * value)) return usual;
+  }
+  const divisors = Array.from(factors, shortest);
+  return { rope_type: "longrope", short_factor: divisors, long_factor: divisors, attention_factor: 1, original_max_position_embeddings: positions };
+}
