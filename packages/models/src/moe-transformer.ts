@@ -1,6 +1,6 @@
 /** B sequences of S tokens, T = B S, D model width, V vocabulary. */
 import * as tf from "@tensorflow/tfjs";
-import { gatherRows, linear, ShapeError, tidy, weightVariable, type ForwardOptions, type LanguageModel, type LayerRouting, type RouteContext, type RoutingTrace } from "@moekit/core";
+import { constantVariable, gatherRows, linear, ShapeError, tidy, weightVariable, type ForwardOptions, type LanguageModel, type LayerRouting, type RouteContext, type RoutingTrace } from "@moekit/core";
 import { DecoderLayer } from "./blocks/decoder-layer.js";
 import { Linear } from "./blocks/linear.js";
 import { ZERO_INIT, type ModelInit } from "./blocks/model-init.js";
@@ -51,6 +51,8 @@ export class MoeTransformer implements LanguageModel {
   readonly norm: Norm;
   /** Left out where the head is the embedding matrix. */
   readonly head?: Linear;
+  /** The bias of a head that is the embedding matrix, where it has one. */
+  readonly headBias?: tf.Variable;
 
   /** @param init - How weights start; left out for a model that is going to be loaded. */
   constructor(
@@ -63,6 +65,7 @@ export class MoeTransformer implements LanguageModel {
     this.layers = config.layers.map((layer, index) => new DecoderLayer(layer, config, `layers.${index}`, init));
     this.norm = createNorm(norm, hiddenSize);
     if (!tieEmbeddings) this.head = new Linear(hiddenSize, vocabSize, { init: { ...table, stream: "head" }, bias: headBias });
+    else if (headBias) this.headBias = constantVariable([vocabSize], 0);
   }
 
   /**
@@ -100,7 +103,7 @@ export class MoeTransformer implements LanguageModel {
   private project(hidden_BSD: tf.Tensor3D): tf.Tensor3D {
     const [batch, length, width] = hidden_BSD.shape;
     const rows_TD: tf.Tensor2D = tf.reshape(hidden_BSD, [batch * length, width]);
-    const logits_TV = this.head ? this.head.forward(rows_TD) : linear(rows_TD, this.embedding.weight as tf.Tensor2D);
+    const logits_TV = this.head ? this.head.forward(rows_TD) : linear(rows_TD, this.embedding.weight as tf.Tensor2D, this.headBias as tf.Tensor1D | undefined);
     return tf.reshape(scaled(logits_TV, this.config.logitScale), [batch, length, -1]);
   }
 }

@@ -4,6 +4,7 @@ import type { AttentionConfig } from "../config/attention-config.js";
 import type { ModelConfig } from "../config/model-config.js";
 import type { KeyValueCache } from "../generation/key-value-cache.js";
 import { GroupedAttention } from "./grouped-attention.js";
+import { LinearAttention } from "./linear-attention.js";
 import type { ModelInit } from "./model-init.js";
 import type { RotaryTables } from "./rotary-tables.js";
 
@@ -35,5 +36,7 @@ export function createAttention(config: AttentionConfig, sizes: AttentionSizes, 
   switch (config.kind) {
     case "grouped":
       return new GroupedAttention(config, sizes, stream, init);
+    case "linear":
+      return new LinearAttention(config, sizes, stream, init);
   }
 }

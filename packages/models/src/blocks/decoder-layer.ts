@@ -3,6 +3,7 @@ import type { MoeLayer, Routing } from "@moekit/core";
 import type { LayerConfig, ModelConfig, ResidualConfig } from "../config/model-config.js";
 import { createAttention, type Attention, type AttentionInput } from "./attention.js";
 import { createMoe } from "./create-moe.js";
+import { jitter } from "./jitter.js";
 import { DenseFeedForward } from "./dense-feed-forward.js";
 import type { ModelInit } from "./model-init.js";
 import { createNorm, type Norm } from "./norm.js";
@@ -16,6 +17,7 @@ export class DecoderLayer {
   readonly feedForwardNorm: Norm;
   readonly dense?: DenseFeedForward;
   readonly moe?: MoeLayer;
+  private readonly inputJitter: number;
   private readonly residual: NonNullable<LayerConfig["residual"]>;
 
   constructor({ attention, feedForward, residual }: LayerConfig, config: ModelConfig, stream: string, init: ModelInit) {
@@ -25,6 +27,7 @@ export class DecoderLayer {
     this.feedForwardNorm = createNorm(norm, hiddenSize);
     if (feedForward.kind === "moe") this.moe = createMoe(feedForward, hiddenSize, `${stream}.moe`, init);
     else this.dense = new DenseFeedForward(hiddenSize, feedForward, `${stream}.dense`, init);
+    this.inputJitter = feedForward.kind === "moe" ? (feedForward.inputJitter ?? 0) : 0;
     this.residual = residual ?? { attention: PLAIN, feedForward: PLAIN };
   }
 
@@ -36,7 +39,7 @@ export class DecoderLayer {
       return y;
     };
     const attend = (x_TD: tf.Tensor2D) => note(this.attention.forward(x_TD, input));
-    const feed = (x_TD: tf.Tensor2D) => (this.dense ? this.dense.forward(x_TD) : note(this.moe!.forward(x_TD, input.context)));
+    const feed = (x_TD: tf.Tensor2D) => (this.dense ? this.dense.forward(x_TD) : note(this.moe!.forward(jitter(x_TD, this.inputJitter, input.context), input.context)));
     const attended_TD = join(h_TD, attend, this.attentionNorm, this.residual.attention);
     return { h: join(attended_TD, feed, this.feedForwardNorm, this.residual.feedForward), routings };
   }

@@ -4,7 +4,7 @@ import type { RopeConfig } from "./rope-config.js";
  * What mixes the tokens of a layer.
  * @example if (layer.attention.kind === "grouped") layer.attention.numHeads;
  */
-export type AttentionConfig = GroupedAttentionConfig;
+export type AttentionConfig = GroupedAttentionConfig | LinearAttentionConfig;
 
 /**
  * Grouped-query attention: softmax over the keys that a query may see.
@@ -27,6 +27,22 @@ export interface GroupedAttentionConfig {
   readonly scale?: number;
   /** Rotary positions. Left out: the layer does not know positions. */
   readonly rotary?: RotaryConfig;
+}
+
+/**
+ * Linear (lightning) attention: each head keeps a matrix that forgets, instead of keys and values.
+ * @example const attention: LinearAttentionConfig = { kind: "linear", numHeads: 2, headDim: 8, blockSize: 256, slopes: [0.0625, 0.0039] };
+ */
+export interface LinearAttentionConfig {
+  readonly kind: "linear";
+  readonly numHeads: number;
+  readonly headDim: number;
+  /** Tokens that are computed together. It changes nothing but the order of sums. */
+  readonly blockSize: number;
+  /** For each head: what it knows is multiplied by `exp(-slope)` at each token. */
+  readonly slopes: readonly number[];
+  /** It knows positions by forgetting. */
+  readonly rotary?: undefined;
 }
 
 /**

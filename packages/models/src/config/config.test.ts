@@ -90,7 +90,7 @@ describe("parseConfig", () => {
     ["a size of zero", "olmoe", { hidden_size: 0 }, "whole number"],
     ["another activation", "mixtral", { hidden_act: "gelu" }, "hidden_act"],
     ["dropout", "mixtral", { attention_dropout: 0.1 }, "dropout is not implemented"],
-    ["router jitter", "mixtral", { router_jitter_noise: 0.1 }, "jitter is not implemented"],
+    ["a negative jitter", "mixtral", { router_jitter_noise: -0.1 }, "number of at least 0"],
     ["heads that do not share keys evenly", "mixtral", { num_key_value_heads: 3 }, "multiple of num_key_value_heads 3"],
     ["two different numbers of experts", "qwen3_moe", { num_experts: 4 }, "num_experts is 4, but num_local_experts is 8"],
     ["more choices than experts", "olmoe", { num_experts_per_tok: 9 }, "at most num_experts 8"],

@@ -26,6 +26,8 @@ export interface MoeConfig {
   /** Width F of one expert. */
   readonly width: number;
   readonly router: RouterConfig;
+  /** In training, the block's input is multiplied by random numbers up to this far from 1. @defaultValue 0 */
+  readonly inputJitter?: number;
   /** A SwiGLU block that every token passes beside the chosen experts. */
   readonly shared?: SharedExpertConfig;
 }

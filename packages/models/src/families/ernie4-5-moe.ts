@@ -16,7 +16,7 @@ export const ernie45Moe: Family = {
     const bias = read.flag("use_bias", false);
     const attention = readAttention(read, DEFAULTS, { bias, layout: "interleaved" });
     const feedForward = readLayers(read, bias);
-    return { ...readDecoder(read, DEFAULTS), layers: layersOf(read, (layer) => ({ attention, feedForward: feedForward(layer) })) };
+    return { ...readDecoder(read, DEFAULTS), headBias: bias, layers: layersOf(read, (layer) => ({ attention, feedForward: feedForward(layer) })) };
   },
   layer: () => ({ ...STANDARD_LAYER, ...SHARED_EXPERTS, "moe.router.expertBias": reshaped("mlp.moe_statics.e_score_correction_bias", ([experts]) => [1, experts!]) }),
 };

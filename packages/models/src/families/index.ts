@@ -5,6 +5,7 @@ import { glm4Moe } from "./glm4-moe.js";
 import { graniteMoe, graniteMoeShared } from "./granite-moe.js";
 import { hunyuanMoe } from "./hunyuan-moe.js";
 import { llama } from "./llama.js";
+import { minimax } from "./minimax.js";
 import { mixtral } from "./mixtral.js";
 import { olmoe } from "./olmoe.js";
 import { qwen2Moe } from "./qwen2-moe.js";
@@ -12,7 +13,7 @@ import { qwen3Moe } from "./qwen3-moe.js";
 import { qwen3 } from "./qwen3.js";
 
 /** All families. Adding one is one file of facts and its line here. */
-const FAMILIES: readonly Family[] = [llama, qwen3, mixtral, olmoe, qwen2Moe, qwen3Moe, glm4Moe, graniteMoe, graniteMoeShared, ernie45Moe, hunyuanMoe, flexOlmo];
+const FAMILIES: readonly Family[] = [llama, qwen3, mixtral, olmoe, qwen2Moe, qwen3Moe, glm4Moe, graniteMoe, graniteMoeShared, ernie45Moe, hunyuanMoe, flexOlmo, minimax];
 
 /** The family of a `model_type`, if known. */
 export function findFamily(modelType: string): Family | undefined {

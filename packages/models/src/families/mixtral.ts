@@ -9,11 +9,11 @@ export const mixtral: Family = {
   modelType: "mixtral",
   architecture: "MixtralForCausalLM",
   config(read) {
-    read.only("router_jitter_noise", 0, "router jitter is not implemented.");
+    const inputJitter = read.nonNegative("router_jitter_noise", 0);
     const window = read.has("sliding_window") ? read.size("sliding_window") : undefined;
     const attention = readAttention(read, DEFAULTS, { bias: false, window });
     const width = read.size("intermediate_size");
-    const moe = { kind: "moe", ...readExperts(read), width, router: { name: "topK", renormalise: true } } as const;
+    const moe = { kind: "moe", ...readExperts(read), width, router: { name: "topK", renormalise: true }, inputJitter } as const;
     return { ...readDecoder(read, DEFAULTS), layers: layersOf(read, () => ({ attention, feedForward: moe })) };
   },
   layer: () => MIXTRAL_LAYER,

@@ -7,7 +7,7 @@ export function modules(names: Readonly<Record<string, string>>): Placings {
   return Object.fromEntries(Object.entries(names).flatMap(([path, name]) => ["weight", "bias"].map((part) => [`${path}.${part}`, `${name}.${part}`])));
 }
 
-export const OUTSIDE: Placings = modules({ embedding: "model.embed_tokens", norm: "model.norm", head: "lm_head" });
+export const OUTSIDE: Placings = { ...modules({ embedding: "model.embed_tokens", norm: "model.norm", head: "lm_head" }), headBias: "lm_head.bias" };
 
 export const NORMS: Placings = modules({ attentionNorm: "input_layernorm", feedForwardNorm: "post_attention_layernorm" });
 
