@@ -8,6 +8,8 @@ import { adamwStepCases } from "./adamw-step/adamw-step.cases.js";
 import { attentionCases } from "./attention/attention.cases.js";
 import { crossEntropyCases } from "./cross-entropy/cross-entropy.cases.js";
 import { linearCases } from "./linear/linear.cases.js";
+import { packedExpertMlpCases } from "./packed-expert-mlp/packed-expert-mlp.cases.js";
+import { packedGatherRowsCases } from "./packed-gather-rows/packed-gather-rows.cases.js";
 import { packedMatmulCases } from "./packed-matmul/packed-matmul.cases.js";
 import { rmsNormCases } from "./rms-norm/rms-norm.cases.js";
 import { rotaryCases } from "./rotary/rotary.cases.js";
@@ -31,6 +33,8 @@ export const allCases: readonly OpCase[] = [
   ...crossEntropyCases,
   ...linearCases,
   ...packedMatmulCases,
+  ...packedExpertMlpCases,
+  ...packedGatherRowsCases,
   ...rmsNormCases,
   ...rotaryCases,
   ...swigluCases,

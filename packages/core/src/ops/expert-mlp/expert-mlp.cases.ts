@@ -53,7 +53,7 @@ export const expertMlpCases: OpCase[] = [
   },
 ];
 
-function mlpByLoop(inputs: HostInputs, activation: Activation): HostArray {
+export function mlpByLoop(inputs: HostInputs, activation: Activation): HostArray {
   const [x, offsets] = [given(inputs.x), given(inputs.offsets)];
   const up = groupedLinear(x, given(inputs.up), offsets, inputs.upBias);
   const gate = inputs.gate && groupedLinear(x, inputs.gate, offsets, inputs.gateBias);

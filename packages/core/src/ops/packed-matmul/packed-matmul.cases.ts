@@ -1,4 +1,4 @@
-import { bf16, f16, q4_0, q8_0 } from "../../packed.js";
+import { bf16, f16, packedFormats, q4_0, q8_0 } from "../../packed.js";
 import { type PackedFormat, packMatrix, unpackRows } from "../../packed/packed-matrix.js";
 import { given, host } from "../host-loops.js";
 import { type HostArray, type OpCase, uniform } from "../op-case.js";
@@ -23,6 +23,7 @@ export const packedMatmulCases: OpCase[] = [
   packedCase("f16, one row", f16, 1, 13, 3),
   packedCase("q8_0, two blocks a row", q8_0, 3, 64, 5),
   packedCase("q4_0, three blocks a row", q4_0, 7, 96, 3),
+  ...packedFormats.flatMap((format) => [1, 3, 9].map((rows) => packedCase(`${format.name}, ${rows} rows of two blocks`, format, rows, 2 * format.blockSize, 5, rows * format.blockSize > 100 ? { differentiable: [] } : {}))),
   packedCase("q8_0, more than the references unpack at a time", q8_0, 2, 2048, 520, { differentiable: [], tolerance: 1e-4 }),
 ];
 

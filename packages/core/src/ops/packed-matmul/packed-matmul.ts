@@ -50,7 +50,8 @@ export function packedMatmul(x: Tensor, packed: PackedMatrix): Tensor {
   return packedMatmulOp.run({ x }, { packed })[0]!;
 }
 
-function chunksOf({ shape: [rows, columns] }: PackedMatrix): { first: number; rows: number }[] {
+/** Pieces of rows of about {@link CHUNK} numbers. */
+export function chunksOf({ shape: [rows, columns] }: PackedMatrix): { first: number; rows: number }[] {
   const size = Math.max(1, Math.floor(CHUNK / columns));
   return range(Math.ceil(rows / size)).map((chunk) => ({ first: chunk * size, rows: Math.min(size, rows - chunk * size) }));
 }
