@@ -14,7 +14,7 @@ import { underReferenceNames } from "./reference-names.js";
 
 /** What transformers trains: cross entropy plus the weighted load-balancing loss. */
 function trainingLoss(model: MoeTransformer, ids: tf.Tensor2D): tf.Scalar {
-  const { logits, trace } = model.forward(ids, { context: { training: true } });
+  const { logits, trace } = model.forward(ids);
   return tf.add(nextTokenLoss(logits, ids), tf.mul(huggingFaceAuxLoss(trace), model.config.auxLossCoefficient));
 }
 
