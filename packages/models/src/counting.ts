@@ -1,4 +1,4 @@
-import type { AttentionConfig } from "./config/attention-config.js";
+import type { AttentionConfig, GroupedAttentionConfig, LinearAttentionConfig } from "./config/attention-config.js";
 import type { DenseConfig, MoeConfig, SharedExpertConfig } from "./config/feed-forward-config.js";
 import type { LayerConfig, ModelConfig } from "./config/model-config.js";
 
@@ -64,7 +64,12 @@ export function modelSize(config: ModelConfig, context = config.maxPositions): M
 }
 
 function attentionFlops({ layers }: ModelConfig, context: number): number {
-  return layers.reduce((sum, { attention: { numHeads, headDim, window } }) => sum + 4 * numHeads * headDim * Math.min(context, window ?? context), 0);
+  return layers.reduce((sum, { attention }) => sum + 4 * attention.numHeads * attention.headDim * keysSeen(attention, context), 0);
+}
+
+/** The state of linear attention is as wide as a head, and a token reads and changes all of it. */
+function keysSeen(attention: AttentionConfig, context: number): number {
+  return attention.kind === "linear" ? attention.headDim : Math.min(context, attention.window ?? context);
 }
 
 function layerSize({ attention, feedForward }: LayerConfig, config: ModelConfig): LayerSize {
@@ -98,7 +103,21 @@ function feedForwardSize(hiddenSize: number, { width, bias }: { width: number; b
 
 const normSize = ({ hiddenSize, norm }: ModelConfig): number => (norm.kind === "rms" ? hiddenSize : 2 * hiddenSize);
 
-function attentionSize({ numHeads, numKeyValueHeads, headDim, bias, qkNorm }: AttentionConfig, hiddenSize: number): number {
+function attentionSize(attention: AttentionConfig, hiddenSize: number): number {
+  switch (attention.kind) {
+    case "grouped":
+      return groupedSize(attention, hiddenSize);
+    case "linear":
+      return linearSize(attention, hiddenSize);
+  }
+}
+
+/** Query, key, value, gate and output, and a norm. The decays are not counted: they are constants. */
+function linearSize({ numHeads, headDim }: LinearAttentionConfig, hiddenSize: number): number {
+  return numHeads * headDim * (5 * hiddenSize + 1);
+}
+
+function groupedSize({ numHeads, numKeyValueHeads, headDim, bias, qkNorm }: GroupedAttentionConfig, hiddenSize: number): number {
   const [queries, keys] = [numHeads * headDim, numKeyValueHeads * headDim];
   const weights = hiddenSize * (2 * queries + 2 * keys);
   const biases = (bias.queryKeyValue ? queries + 2 * keys : 0) + (bias.output ? hiddenSize : 0);

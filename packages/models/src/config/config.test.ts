@@ -2,9 +2,13 @@ import { readFileSync } from "node:fs";
 import { isMoekitError } from "@moekit/core";
 import { describe, expect, it } from "vitest";
 import { modelFamilies } from "../families/index.js";
+import type { GroupedAttentionConfig } from "./attention-config.js";
+import type { ModelConfig } from "./model-config.js";
 import { parseConfig, withRouter } from "./parse-config.js";
 
 const fixture = (family: string): Record<string, unknown> => JSON.parse(readFileSync(new URL(`../../fixtures/${family}/config.json`, import.meta.url), "utf8")) as Record<string, unknown>;
+
+const windowOf = ({ layers: [first] }: ModelConfig): number | undefined => (first!.attention as GroupedAttentionConfig).window;
 
 /** Keys of the published checkpoints, as transformers 4 wrote them. */
 const published = {
@@ -63,10 +67,10 @@ describe("parseConfig", () => {
   });
 
   it("a sliding window counts in qwen3_moe only when it is switched on", () => {
-    const window = (change: object) => parseConfig({ ...fixture("qwen3_moe"), ...change }).layers[0]!.attention.window;
+    const window = (change: object) => windowOf(parseConfig({ ...fixture("qwen3_moe"), ...change }));
     expect(window({ sliding_window: 8 })).toBeUndefined();
     expect(window({ sliding_window: 8, use_sliding_window: true })).toBe(8);
-    expect(parseConfig({ ...fixture("mixtral"), sliding_window: 16 }).layers[0]!.attention.window).toBe(16);
+    expect(windowOf(parseConfig({ ...fixture("mixtral"), sliding_window: 16 }))).toBe(16);
   });
 
   it("theta comes from rope_parameters, rope_theta or the family", () => {

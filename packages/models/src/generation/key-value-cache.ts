@@ -23,6 +23,7 @@ export interface KeysAndValues {
  */
 export class KeyValueCache {
   private readonly layers = new Map<number, KeysAndValues>();
+  private readonly states = new Map<number, tf.Tensor4D>();
   private tokens = 0;
 
   /** Tokens per sequence seen so far. */
@@ -39,6 +40,17 @@ export class KeyValueCache {
     return all;
   }
 
+  /** What a layer of linear attention knows, `[B, H, d, d]`; undefined before the first call. */
+  state(layer: number): tf.Tensor4D | undefined {
+    return this.states.get(layer);
+  }
+
+  /** Replaces what {@link state} returns. */
+  keepState(layer: number, state: tf.Tensor4D): void {
+    this.states.get(layer)?.dispose();
+    this.states.set(layer, tf.keep(tf.clone(state)));
+  }
+
   /** Counts the tokens of one finished call. */
   advance(tokens: number): void {
     this.tokens += tokens;
@@ -47,7 +59,9 @@ export class KeyValueCache {
   /** Frees all tensors and starts over. */
   dispose(): void {
     for (const { key, value } of this.layers.values()) tf.dispose([key, value]);
+    tf.dispose([...this.states.values()]);
     this.layers.clear();
+    this.states.clear();
     this.tokens = 0;
   }
 }
