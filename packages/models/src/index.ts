@@ -8,6 +8,7 @@ export { parseConfig, withRouter } from "./config/parse-config.js";
 export type { DefaultRope, DynamicRope, LinearRope, Llama3Rope, LongRope, RopeConfig, YarnRope } from "./config/rope-config.js";
 export { modelSize, type LayerSize, type ModelSize } from "./counting.js";
 export { modelFamilies } from "./families/index.js";
+export { resolveCheckpoint, type DownloadProgress, type ResolveOptions } from "./hub/resolve-checkpoint.js";
 export { generate, type GenerateOptions } from "./generation/generate.js";
 export { KeyValueCache, type KeysAndValues } from "./generation/key-value-cache.js";
 export { sampleToken, type SamplingOptions } from "./generation/sample.js";
