@@ -13,17 +13,19 @@ export interface RopeDefaults {
   readonly readsPartial?: boolean;
   /** True where the family's dynamic kind takes an `alpha`. @defaultValue false */
   readonly readsAlpha?: boolean;
+  /** True where the family's long kind has scales of its own and, as transformers computes it, keeps the short factors. @defaultValue false */
+  readonly readsScales?: boolean;
 }
 
 /** Reads `rope_parameters` (transformers 5) or `rope_theta` and `rope_scaling` (transformers 4). */
-export function readRope(config: ConfigReader, { theta: defaultTheta, maxPositions, headDim, partial = 1, readsPartial = false, readsAlpha = false }: RopeDefaults): { rope: RopeConfig; dim: number } {
+export function readRope(config: ConfigReader, { theta: defaultTheta, maxPositions, headDim, partial = 1, readsPartial = false, readsAlpha = false, readsScales = false }: RopeDefaults): { rope: RopeConfig; dim: number } {
   if (config.has("rope_parameters") && config.has("rope_scaling")) config.fail("rope_parameters and rope_scaling contradict each other; keep one of them.");
   const scaling = config.object(config.has("rope_scaling") ? "rope_scaling" : "rope_parameters");
   const theta = readTheta(config, scaling, defaultTheta);
   if (scaling.has("rope_type") && scaling.has("type") && scaling.text("type") !== scaling.text("rope_type")) scaling.fail("rope_type and type contradict each other.");
   const kind = scaling.text("rope_type", scaling.text("type", "default"));
   const dim = readDim(config, scaling, { headDim, partial, readsPartial });
-  const rope = readKind(kind, scaling, { theta, maxPositions, dim, readsAlpha });
+  const rope = readKind(kind, scaling, { theta, maxPositions, originalPositions: readOriginal(kind, config, scaling) ?? maxPositions, dim, readsAlpha, readsScales });
   scaling.finish();
   return { rope, dim };
 }
@@ -46,38 +48,50 @@ function readTheta(config: ConfigReader, scaling: ConfigReader, fallback: number
   return theta;
 }
 
+/** Positions before stretching, which stand in the rope parameters or at the top. */
+function readOriginal(kind: string, config: ConfigReader, scaling: ConfigReader): number | undefined {
+  const key = "original_max_position_embeddings";
+  const outer = config.has(key) ? config.size(key) : undefined;
+  if (!["llama3", "yarn", "longrope"].includes(kind)) return undefined;
+  const inner = scaling.has(key) ? scaling.size(key) : undefined;
+  if (outer !== undefined && inner !== undefined && outer !== inner) config.fail(`${key} is ${outer} at the top and ${inner} in the rope parameters.`);
+  return inner ?? outer;
+}
+
 interface RopeKnown {
   readonly theta: number;
   readonly maxPositions: number;
+  /** Before stretching. */
+  readonly originalPositions: number;
   readonly dim: number;
   readonly readsAlpha: boolean;
+  readonly readsScales: boolean;
 }
 
 function readKind(kind: string, scaling: ConfigReader, known: RopeKnown): RopeConfig {
-  const { theta, maxPositions, dim } = known;
+  const { theta } = known;
   switch (kind) {
     case "default":
       return { kind, theta };
     case "linear":
       return { kind, theta, factor: scaling.positive("factor") };
     case "llama3":
-      return readLlama3(scaling, theta, maxPositions);
+      return readLlama3(scaling, known);
     case "yarn":
-      return readYarn(scaling, theta, maxPositions);
+      return readYarn(scaling, known);
     case "dynamic":
       return readDynamic(scaling, known);
     case "longrope":
-      return readLongRope(scaling, theta, maxPositions, dim);
+      return readLongRope(scaling, known);
     default:
       return scaling.fail(`the rope type "${kind}" is unknown; known are default, linear, dynamic, llama3, yarn, longrope.`);
   }
 }
 
-function readLlama3(scaling: ConfigReader, theta: number, maxPositions: number): Llama3Rope {
+function readLlama3(scaling: ConfigReader, { theta, originalPositions }: RopeKnown): Llama3Rope {
   const lowFrequency = scaling.positive("low_freq_factor");
   const highFrequency = scaling.positive("high_freq_factor");
   if (highFrequency <= lowFrequency) scaling.fail(`high_freq_factor must be above low_freq_factor; got ${highFrequency} and ${lowFrequency}.`);
-  const originalPositions = scaling.size("original_max_position_embeddings", maxPositions);
   return { kind: "llama3", theta, factor: scaling.positive("factor"), lowFrequency, highFrequency, originalPositions };
 }
 
@@ -86,16 +100,16 @@ function readDynamic(scaling: ConfigReader, { theta, maxPositions, readsAlpha }:
   return { kind: "dynamic", theta, maxPositions, factor: scaling.positive("factor", alpha ? 1 : undefined), alpha };
 }
 
-function readLongRope(scaling: ConfigReader, theta: number, maxPositions: number, dim: number): LongRope {
-  const originalPositions = scaling.size("original_max_position_embeddings", maxPositions);
+function readLongRope(scaling: ConfigReader, { theta, maxPositions, originalPositions, dim, readsScales }: RopeKnown): LongRope {
   const factor = scaling.positive("factor", maxPositions / originalPositions);
   const scale = scaling.positive("attention_factor", factor <= 1 ? 1 : Math.sqrt(1 + Math.log(factor) / Math.log(originalPositions)));
   const factors = (key: string) => scaling.numbers(key, dim / 2);
-  return { kind: "longrope", theta, originalPositions, shortFactor: factors("short_factor"), longFactor: factors("long_factor"), shortScale: scale, longScale: scale };
+  const [shortFactor, longFactor] = [factors("short_factor"), factors("long_factor")];
+  if (readsScales) return { kind: "longrope", theta, originalPositions, shortFactor, longFactor: shortFactor, shortScale: scaling.positive("short_mscale"), longScale: scaling.positive("long_mscale") };
+  return { kind: "longrope", theta, originalPositions, shortFactor, longFactor, shortScale: scale, longScale: scale };
 }
 
-function readYarn(scaling: ConfigReader, theta: number, maxPositions: number): YarnRope {
-  const originalPositions = scaling.size("original_max_position_embeddings", maxPositions);
+function readYarn(scaling: ConfigReader, { theta, maxPositions, originalPositions }: RopeKnown): YarnRope {
   const factor = scaling.positive("factor", maxPositions / originalPositions);
   return {
     kind: "yarn",
@@ -113,6 +127,10 @@ function readYarn(scaling: ConfigReader, theta: number, maxPositions: number): Y
 function yarnAttentionFactor(factor: number, scaling: ConfigReader): number {
   const mscale = scaling.nonNegative("mscale", 0);
   const allDim = scaling.nonNegative("mscale_all_dim", 0);
-  const getm = (m: number) => (factor <= 1 ? 1 : 0.1 * m * Math.log(factor) + 1);
-  return mscale > 0 && allDim > 0 ? getm(mscale) / getm(allDim) : getm(1);
+  return mscale > 0 && allDim > 0 ? yarnScale(factor, mscale) / yarnScale(factor, allDim) : yarnScale(factor, 1);
+}
+
+/** By how much YaRN sharpens attention, `getm(factor, m)`. */
+export function yarnScale(factor: number, m: number): number {
+  return factor <= 1 ? 1 : 0.1 * m * Math.log(factor) + 1;
 }

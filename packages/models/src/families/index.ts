@@ -8,12 +8,13 @@ import { llama } from "./llama.js";
 import { minimax } from "./minimax.js";
 import { mixtral } from "./mixtral.js";
 import { olmoe } from "./olmoe.js";
+import { phimoe } from "./phimoe.js";
 import { qwen2Moe } from "./qwen2-moe.js";
 import { qwen3Moe } from "./qwen3-moe.js";
 import { qwen3 } from "./qwen3.js";
 
 /** All families. Adding one is one file of facts and its line here. */
-const FAMILIES: readonly Family[] = [llama, qwen3, mixtral, olmoe, qwen2Moe, qwen3Moe, glm4Moe, graniteMoe, graniteMoeShared, ernie45Moe, hunyuanMoe, flexOlmo, minimax];
+const FAMILIES: readonly Family[] = [llama, qwen3, mixtral, olmoe, qwen2Moe, qwen3Moe, glm4Moe, graniteMoe, graniteMoeShared, ernie45Moe, hunyuanMoe, flexOlmo, minimax, phimoe];
 
 /** The family of a `model_type`, if known. */
 export function findFamily(modelType: string): Family | undefined {

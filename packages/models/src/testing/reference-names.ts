@@ -10,6 +10,7 @@ const RENAMES: readonly (readonly [RegExp, string])[] = [
   [/block_sparse_moe\.input_linear\.weight/, "block_sparse_moe.experts.gate_up_proj"],
   [/block_sparse_moe\.output_linear\.weight/, "block_sparse_moe.experts.down_proj"],
   [/block_sparse_moe\.router\.layer/, "block_sparse_moe.router"],
+  [/block_sparse_moe\.gate/, "mlp.router"],
   [/block_sparse_moe/, "mlp"],
 ];
 
