@@ -1,5 +1,6 @@
 export { createModel } from "./create-model.js";
 export { loadConfig, loadModel } from "./checkpoint/load-model.js";
+export { openCheckpoint, type Checkpoint } from "./checkpoint/open-checkpoint.js";
 export { saveModel, type SaveOptions } from "./checkpoint/save-model.js";
 export * from "./config/attention-config.js";
 export * from "./config/feed-forward-config.js";
@@ -9,6 +10,9 @@ export type { DefaultRope, DynamicRope, LinearRope, Llama3Rope, LongRope, RopeCo
 export { modelSize, type LayerSize, type ModelSize } from "./counting.js";
 export { modelFamilies } from "./families/index.js";
 export { resolveCheckpoint, type DownloadProgress, type ResolveOptions } from "./hub/resolve-checkpoint.js";
+export { exportGguf, type ExportGgufOptions, type GgufExportType, type HuggingFaceModel } from "./gguf/export-gguf.js";
+export { ggufFamilies } from "./gguf/families/index.js";
+export { openGguf, type GgufModel } from "./gguf/open-gguf.js";
 export { generate, type GenerateOptions } from "./generation/generate.js";
 export { KeyValueCache, type KeysAndValues } from "./generation/key-value-cache.js";
 export { sampleToken, type SamplingOptions } from "./generation/sample.js";
@@ -21,5 +25,6 @@ export { SafetensorsFile, type TensorReader } from "./safetensors/safetensors-fi
 export { openWeights } from "./safetensors/sharded.js";
 export { writeSafetensors, type WriteOptions } from "./safetensors/write.js";
 export { huggingFaceAuxLoss } from "./scoring/aux-loss.js";
+export { recordedTrace } from "./scoring/recorded-trace.js";
 export { nextTokenLoss, scoreModel } from "./scoring/score.js";
 export { createTokenizer, loadTokenizer, type TextTokenizer } from "./tokenizer.js";

@@ -1,12 +1,10 @@
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import { CheckpointError, disposeParameters, parameters } from "@moekit/core";
-import type { HuggingFaceConfig, ModelConfig } from "../config/model-config.js";
+import type { ModelConfig } from "../config/model-config.js";
 import { parseConfig } from "../config/parse-config.js";
+import { openCheckpoint, readConfigOf } from "./open-checkpoint.js";
 import { findFamily } from "../families/index.js";
 import { MoeTransformer } from "../moe-transformer.js";
-import { openWeights } from "../safetensors/sharded.js";
 import { elements } from "../safetensors/host-tensor.js";
 import type { TensorReader } from "../safetensors/safetensors-file.js";
 import { parameterPlaces } from "../layout/parameter-places.js";
@@ -14,38 +12,29 @@ import type { Place } from "../layout/place.js";
 import { gather, isWhole } from "../layout/strided.js";
 
 /**
- * Reads the `config.json` of a Hugging Face folder.
+ * Reads the settings of a model: the `config.json` of a Hugging Face folder, or what a `.gguf` file says.
  * @throws CheckpointError if there is none or it is not JSON; ConfigError as {@link parseConfig} does.
  * @example const config = await loadConfig("OLMoE-1B-7B-0924");
  */
-export async function loadConfig(folder: string): Promise<ModelConfig> {
-  const path = join(folder, "config.json");
-  let json: unknown;
-  try {
-    json = JSON.parse(await readFile(path, "utf8"));
-  } catch (cause) {
-    throw new CheckpointError(`loadConfig: ${path} is missing or not JSON. Pass the folder of a Hugging Face checkpoint.`, { cause });
-  }
-  if (typeof json !== "object" || json === null || Array.isArray(json)) throw new CheckpointError(`loadConfig: ${path} must be a JSON object.`);
-  return parseConfig(json as HuggingFaceConfig);
+export async function loadConfig(path: string): Promise<ModelConfig> {
+  return parseConfig(await readConfigOf(path));
 }
 
 /**
- * Loads a model from a Hugging Face folder: `config.json` with `model.safetensors` or shards. Strict: every tensor of the
- * model must be there with its shape, and every tensor in the files must be used.
+ * Loads a model from a Hugging Face folder (`config.json` with `model.safetensors` or shards) or a `.gguf` file. Strict:
+ * every tensor of the model must be there with its shape, and every tensor in the files must be used.
  *
  * Tensors are read one at a time; at the peak two copies of the largest of them exist besides the model.
  *
  * @throws CheckpointError or ConfigError naming what is missing, unexpected or damaged; no tensors are left behind then.
  * @example const model = await loadModel("OLMoE-1B-7B-0924");
  */
-export async function loadModel(folder: string): Promise<MoeTransformer> {
-  const config = await loadConfig(folder);
-  const reader = await openWeights(folder);
+export async function loadModel(path: string): Promise<MoeTransformer> {
+  const { config, weights } = await openCheckpoint(path);
   try {
-    return await readModel(config, reader, folder);
+    return await readModel(parseConfig(config), weights, path);
   } finally {
-    await reader.close();
+    await weights.close();
   }
 }
 
