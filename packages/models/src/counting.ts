@@ -1,4 +1,4 @@
-import type { AttentionConfig, GroupedAttentionConfig, LinearAttentionConfig } from "./config/attention-config.js";
+import type { AttentionConfig, ExpertAttentionConfig, GroupedAttentionConfig, LatentAttentionConfig, LinearAttentionConfig } from "./config/attention-config.js";
 import type { DenseConfig, MoeConfig, SharedExpertConfig } from "./config/feed-forward-config.js";
 import type { LayerConfig, ModelConfig } from "./config/model-config.js";
 
@@ -64,12 +64,17 @@ export function modelSize(config: ModelConfig, context = config.maxPositions): M
 }
 
 function attentionFlops({ layers }: ModelConfig, context: number): number {
-  return layers.reduce((sum, { attention }) => sum + 4 * attention.numHeads * attention.headDim * keysSeen(attention, context), 0);
+  return layers.reduce((sum, { attention }) => sum + 2 * attention.numHeads * keyAndValueWidth(attention) * keysSeen(attention, context), 0);
+}
+
+function keyAndValueWidth(attention: AttentionConfig): number {
+  return attention.kind === "latent" ? attention.contentDim + attention.rotary.dim + attention.valueDim : 2 * attention.headDim;
 }
 
 /** The state of linear attention is as wide as a head, and a token reads and changes all of it. */
 function keysSeen(attention: AttentionConfig, context: number): number {
-  return attention.kind === "linear" ? attention.headDim : Math.min(context, attention.window ?? context);
+  if (attention.kind === "linear") return attention.headDim;
+  return attention.kind === "latent" ? context : Math.min(context, attention.window ?? context);
 }
 
 function layerSize({ attention, feedForward }: LayerConfig, config: ModelConfig): LayerSize {
@@ -79,7 +84,7 @@ function layerSize({ attention, feedForward }: LayerConfig, config: ModelConfig)
   const { numExperts, topK, always } = expertsOf(feedForward, hiddenSize);
   const blocks = (count: number) => attentionParameters + 2 * normSize(config) + always + count * parametersPerExpert;
   const counts = feedForward.kind === "moe" ? { all: numExperts, active: topK } : { all: 1, active: 1 };
-  return { kind: feedForward.kind, parameters: blocks(counts.all), activeParameters: blocks(counts.active), attentionParameters, numExperts, topK, width: feedForward.width, parametersPerExpert };
+  return { kind: feedForward.kind, parameters: blocks(counts.all), activeParameters: blocks(counts.active) - idleAttention(attention, hiddenSize), attentionParameters, numExperts, topK, width: feedForward.width, parametersPerExpert };
 }
 
 /** Routers with a selection bias per expert. */
@@ -88,7 +93,7 @@ const BIASED_ROUTERS = ["sigmoid", "biasedTopK"];
 /** Experts, and the weights beside them that every token meets. */
 function expertsOf(feedForward: DenseConfig | MoeConfig, hiddenSize: number): { numExperts: number; topK: number; always: number } {
   if (feedForward.kind === "dense") return { numExperts: 0, topK: 0, always: 0 };
-  const { numExperts, topK, shared, router } = feedForward;
+  const { numExperts, topK, shared, router, outputBias } = feedForward;
   const routerSize = numExperts * (hiddenSize + (BIASED_ROUTERS.includes(router.name) ? 1 : 0));
   return { numExperts, topK, always: routerSize + (shared ? sharedSize(hiddenSize, shared) : 0) };
 }
@@ -107,9 +112,32 @@ function attentionSize(attention: AttentionConfig, hiddenSize: number): number {
   switch (attention.kind) {
     case "grouped":
       return groupedSize(attention, hiddenSize);
+    case "latent":
+      return latentSize(attention, hiddenSize);
+    case "experts":
+      return expertAttentionSize(attention, hiddenSize);
     case "linear":
       return linearSize(attention, hiddenSize);
   }
+}
+
+function latentSize({ numHeads, queryRank, latentRank, contentDim, valueDim, bias, rotary: { dim } }: LatentAttentionConfig, hiddenSize: number): number {
+  const queries = numHeads * (contentDim + dim);
+  const query = queryRank === undefined ? hiddenSize * queries : queryRank * (hiddenSize + 1 + queries);
+  const latent = hiddenSize * (latentRank + dim) + latentRank * (1 + numHeads * (contentDim + valueDim));
+  const biases = bias ? (queryRank ?? 0) + latentRank + dim + hiddenSize : 0;
+  return query + latent + numHeads * valueDim * hiddenSize + biases;
+}
+
+/** Queries and outputs of each expert, its router, keys and values of all, a bias. */
+function expertAttentionSize({ numExperts, numKeyValueHeads, headDim }: ExpertAttentionConfig, hiddenSize: number): number {
+  return hiddenSize * (2 * (numExperts + 1) * numKeyValueHeads * headDim + numExperts + 1);
+}
+
+/** Weights of attention experts that a token did not choose. */
+function idleAttention(attention: AttentionConfig, hiddenSize: number): number {
+  if (attention.kind !== "experts") return 0;
+  return 2 * (attention.numExperts - attention.topK) * attention.numKeyValueHeads * attention.headDim * hiddenSize;
 }
 
 /** Query, key, value, gate and output, and a norm. The decays are not counted: they are constants. */

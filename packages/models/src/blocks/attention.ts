@@ -3,8 +3,10 @@ import type { RouteContext, Routing } from "@moekit/core";
 import type { AttentionConfig } from "../config/attention-config.js";
 import type { ModelConfig } from "../config/model-config.js";
 import type { KeyValueCache } from "../generation/key-value-cache.js";
+import { ExpertAttention } from "./expert-attention.js";
 import { GroupedAttention } from "./grouped-attention.js";
 import { LinearAttention } from "./linear-attention.js";
+import { LatentAttention } from "./latent-attention.js";
 import type { ModelInit } from "./model-init.js";
 import type { RotaryTables } from "./rotary-tables.js";
 
@@ -36,6 +38,10 @@ export function createAttention(config: AttentionConfig, sizes: AttentionSizes, 
   switch (config.kind) {
     case "grouped":
       return new GroupedAttention(config, sizes, stream, init);
+    case "latent":
+      return new LatentAttention(config, sizes, stream, init);
+    case "experts":
+      return new ExpertAttention(config, sizes, stream, init);
     case "linear":
       return new LinearAttention(config, sizes, stream, init);
   }

@@ -4,7 +4,7 @@ import type { RopeConfig } from "./rope-config.js";
  * What mixes the tokens of a layer.
  * @example if (layer.attention.kind === "grouped") layer.attention.numHeads;
  */
-export type AttentionConfig = GroupedAttentionConfig | LinearAttentionConfig;
+export type AttentionConfig = GroupedAttentionConfig | LatentAttentionConfig | LinearAttentionConfig | ExpertAttentionConfig;
 
 /**
  * Grouped-query attention: softmax over the keys that a query may see.
@@ -43,6 +43,45 @@ export interface LinearAttentionConfig {
   readonly slopes: readonly number[];
   /** It knows positions by forgetting. */
   readonly rotary?: undefined;
+}
+
+/**
+ * Multi-head latent attention: keys and values of all heads are projections of one narrow latent, which is all that is
+ * cached, beside one key with positions that all heads share.
+ * @example const attention: LatentAttentionConfig = { kind: "latent", numHeads: 128, queryRank: 1536, latentRank: 512, contentDim: 128, valueDim: 128, bias: false, scale: 192 ** -0.5, rotary };
+ */
+export interface LatentAttentionConfig {
+  readonly kind: "latent";
+  readonly numHeads: number;
+  /** Width of the latent of queries. Left out: queries are projected at once. */
+  readonly queryRank?: number;
+  /** Width of the latent of keys and values. */
+  readonly latentRank: number;
+  /** Width of the part of queries and keys that has no positions. */
+  readonly contentDim: number;
+  readonly valueDim: number;
+  /** Biases on the projections to latents and on the output. */
+  readonly bias: boolean;
+  /** Factor of the products of queries and keys. */
+  readonly scale: number;
+  /** Positions of the other part of queries and keys, all of whose dimensions turn. */
+  readonly rotary: RotaryConfig;
+}
+
+/**
+ * Attention whose projections of queries and outputs are experts; keys and values are shared.
+ * @example const attention: ExpertAttentionConfig = { kind: "experts", numExperts: 8, topK: 2, numHeads: 32, numKeyValueHeads: 16, headDim: 128, rotary };
+ */
+export interface ExpertAttentionConfig {
+  readonly kind: "experts";
+  readonly numExperts: number;
+  readonly topK: number;
+  /** Query heads of a token: `topK * numKeyValueHeads`. */
+  readonly numHeads: number;
+  /** Heads of keys and values, and query heads of one expert. */
+  readonly numKeyValueHeads: number;
+  readonly headDim: number;
+  readonly rotary: RotaryConfig;
 }
 
 /**

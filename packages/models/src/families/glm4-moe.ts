@@ -1,5 +1,6 @@
 import type { ConfigReader } from "../config/config-reader.js";
 import type { FeedForwardConfig, MoeConfig } from "../config/feed-forward-config.js";
+import type { ModelConfig } from "../config/model-config.js";
 import type { Family, Placings } from "./family.js";
 import { STANDARD_LAYER, swigluNames } from "./names.js";
 import { layersOf, readAttention, readDecoder, readExperts, type FamilyDefaults } from "./shared.js";
@@ -19,7 +20,7 @@ export const glm4Moe: Family = {
     return { ...readDecoder(read, DEFAULTS), layers: layersOf(read, (layer) => ({ attention, feedForward: feedForward(layer) })) };
   },
   layer: () => ({ ...STANDARD_LAYER, ...BIASED_ROUTER, ...SHARED_EXPERTS }),
-  unused: isBeyondLastLayer,
+  unused: (name, config) => isBeyondLastLayer(name, config) || isEmptyShared(name, config),
 };
 
 /** The router of DeepSeek-V3 and GLM-4.5. */
@@ -34,24 +35,30 @@ export function isBeyondLastLayer(name: string, { layers }: { readonly layers: r
   return layer !== undefined && Number(layer) >= layers.length;
 }
 
+/** A file of a model without shared experts has tensors of no elements for them. */
+export function isEmptyShared(name: string, { layers }: Pick<ModelConfig, "layers">): boolean {
+  return name.includes(".mlp.shared_experts.") && layers.every(({ feedForward }) => feedForward.kind === "dense" || !feedForward.shared);
+}
+
 /** Sigmoid scores, selection bias, groups. */
-export function readBiasedSigmoid(read: ConfigReader): MoeConfig["router"] {
+export function readBiasedSigmoid(read: ConfigReader, { groups = 1, topKGroups = 1, scale = 1 } = {}): MoeConfig["router"] {
   return {
     name: "sigmoid",
-    numGroups: read.size("n_group", 1),
-    topKGroups: read.size("topk_group", 1),
+    numGroups: read.size("n_group", groups),
+    topKGroups: read.size("topk_group", topKGroups),
     normalise: read.flag("norm_topk_prob", true),
-    routedScalingFactor: read.positive("routed_scaling_factor", 1),
+    routedScalingFactor: read.positive("routed_scaling_factor", scale),
   };
 }
 
-/** Experts with a shared one, and dense layers at the start. */
-export function readDeepSeekLayers(read: ConfigReader, router: MoeConfig["router"]): (layer: number) => FeedForwardConfig {
+/** Experts with a shared one, and dense layers at the start; `bias` is that of the dense blocks and the shared expert. */
+export function readDeepSeekLayers(read: ConfigReader, router: MoeConfig["router"], { shared: defaultShared = 1, firstDense = 1, bias = false } = {}): (layer: number) => FeedForwardConfig {
   const width = read.size("moe_intermediate_size");
-  const shared = read.count("n_shared_experts", 1);
-  const counts = readExperts(read, { experts: ["n_routed_experts", "num_local_experts"], topK: ["num_experts_per_tok"] });
-  const moe: MoeConfig = { kind: "moe", ...counts, width, router, shared: shared > 0 ? { width: width * shared, gated: false } : undefined };
-  const dense = { kind: "dense", width: read.size("intermediate_size") } as const;
-  const first = read.count("first_k_dense_replace", 1);
-  return (layer) => (layer < first ? dense : moe);
+  const shared = read.count("n_shared_experts", defaultShared);
+  const counts = readExperts(read, { experts: ["n_routed_experts", "num_local_experts", "num_experts"], topK: ["num_experts_per_tok"] });
+  const moe: MoeConfig = { kind: "moe", ...counts, width, router, shared: shared > 0 ? { width: width * shared, gated: false, bias } : undefined };
+  const dense = { kind: "dense", width: read.size("intermediate_size"), bias } as const;
+  const first = read.count("first_k_dense_replace", firstDense);
+  const step = read.size("moe_layer_freq", 1);
+  return (layer) => (layer >= first && layer % step === 0 ? moe : dense);
 }

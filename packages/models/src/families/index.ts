@@ -1,3 +1,5 @@
+import { deepSeekV2 } from "./deepseek-v2.js";
+import { deepSeekV3 } from "./deepseek-v3.js";
 import { ernie45Moe } from "./ernie4-5-moe.js";
 import type { Family } from "./family.js";
 import { flexOlmo } from "./flex-olmo.js";
@@ -14,7 +16,7 @@ import { qwen3Moe } from "./qwen3-moe.js";
 import { qwen3 } from "./qwen3.js";
 
 /** All families. Adding one is one file of facts and its line here. */
-const FAMILIES: readonly Family[] = [llama, qwen3, mixtral, olmoe, qwen2Moe, qwen3Moe, glm4Moe, graniteMoe, graniteMoeShared, ernie45Moe, hunyuanMoe, flexOlmo, minimax, phimoe];
+const FAMILIES: readonly Family[] = [llama, qwen3, mixtral, olmoe, qwen2Moe, qwen3Moe, glm4Moe, graniteMoe, graniteMoeShared, ernie45Moe, hunyuanMoe, flexOlmo, deepSeekV2, deepSeekV3, minimax, phimoe];
 
 /** The family of a `model_type`, if known. */
 export function findFamily(modelType: string): Family | undefined {

@@ -44,6 +44,14 @@ export function partOfRows(name: string, index: number, count = 2): Placing {
   };
 }
 
+/** Rows `from` on of each group of `groupRows`: `[G, R, C]` in `[G groupRows, C]`. */
+export function partOfGroups(name: string, from: number, groupRows: number): Placing {
+  return ([groups, , columns]) => {
+    const fileShape = [groups! * groupRows, columns!];
+    return { names: [name], fileShape, offset: from * columns!, strides: [groupRows * columns!, columns!, 1] };
+  };
+}
+
 /** `[..., O, I]` stored input-major, `[..., I, O]`. */
 export function transposed(name: string): Placing {
   return (shape) => {
