@@ -1,7 +1,8 @@
 export { createModel } from "./create-model.js";
 export { loadConfig, loadModel } from "./checkpoint/load-model.js";
 export { openCheckpoint, type Checkpoint } from "./checkpoint/open-checkpoint.js";
-export { saveModel, type SaveOptions } from "./checkpoint/save-model.js";
+export { saveModel } from "./checkpoint/save-model.js";
+export { saveTensors, type SaveOptions } from "./checkpoint/save-tensors.js";
 export * from "./config/attention-config.js";
 export * from "./config/feed-forward-config.js";
 export * from "./config/model-config.js";

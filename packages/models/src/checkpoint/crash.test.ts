@@ -7,7 +7,8 @@ import { disposeParameters } from "@moekit/core";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 import { useBackend } from "../testing/fixtures.js";
 import { modelOf, valuesIn } from "../testing/numbered-model.js";
-import { saveModel, type SaveOptions } from "./save-model.js";
+import { saveModel } from "./save-model.js";
+import type { SaveOptions } from "./save-tensors.js";
 
 const disk = vi.hoisted(() => ({ stepsLeft: Infinity }));
 vi.mock("node:fs/promises", async (importOriginal) => {
