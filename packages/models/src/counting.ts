@@ -74,7 +74,7 @@ function keyAndValueWidth(attention: AttentionConfig): number {
 /** The state of linear attention is as wide as a head, and a token reads and changes all of it. */
 function keysSeen(attention: AttentionConfig, context: number): number {
   if (attention.kind === "linear") return attention.headDim;
-  return attention.kind === "latent" ? context : Math.min(context, attention.window ?? context);
+  return attention.kind === "grouped" ? Math.min(context, attention.window ?? context) : context;
 }
 
 function layerSize({ attention, feedForward }: LayerConfig, config: ModelConfig): LayerSize {
@@ -95,7 +95,7 @@ function expertsOf(feedForward: DenseConfig | MoeConfig, hiddenSize: number): { 
   if (feedForward.kind === "dense") return { numExperts: 0, topK: 0, always: 0 };
   const { numExperts, topK, shared, router, outputBias } = feedForward;
   const routerSize = numExperts * (hiddenSize + (BIASED_ROUTERS.includes(router.name) ? 1 : 0));
-  return { numExperts, topK, always: routerSize + (shared ? sharedSize(hiddenSize, shared) : 0) };
+  return { numExperts, topK, always: routerSize + (shared ? sharedSize(hiddenSize, shared) : 0) + (outputBias ? hiddenSize : 0) };
 }
 
 function sharedSize(hiddenSize: number, shared: SharedExpertConfig): number {

@@ -63,7 +63,7 @@ export class MoeTransformer implements LanguageModel {
     const table = { seed: init.seed, std: init.tableStd };
     this.embedding = { weight: weightVariable([vocabSize, hiddenSize], { ...table, stream: "embedding" }) };
     this.layers = config.layers.map((layer, index) => new DecoderLayer(layer, config, `layers.${index}`, init));
-    this.norm = createNorm(norm, hiddenSize);
+    this.norm = createNorm(config.lastNorm ?? norm, hiddenSize);
     if (!tieEmbeddings) this.head = new Linear(hiddenSize, vocabSize, { init: { ...table, stream: "head" }, bias: headBias });
     else if (headBias) this.headBias = constantVariable([vocabSize], 0);
   }

@@ -30,6 +30,8 @@ export interface MoeConfig {
   readonly inputJitter?: number;
   /** A SwiGLU block that every token passes beside the chosen experts. */
   readonly shared?: SharedExpertConfig;
+  /** A bias that is added once to the output; not beside a shared expert. @defaultValue false */
+  readonly outputBias?: boolean;
 }
 
 /**

@@ -15,6 +15,8 @@ export interface ModelConfig {
   readonly maxPositions: number;
   /** All norms of the residual stream. */
   readonly norm: NormConfig;
+  /** The norm before the head. @defaultValue norm */
+  readonly lastNorm?: NormConfig;
   /** True if the language-model head is the embedding matrix. */
   readonly tieEmbeddings: boolean;
   /** The head has a bias. @defaultValue false */
@@ -25,6 +27,8 @@ export interface ModelConfig {
   readonly logitScale?: number;
   /** Coefficient of the family's load-balancing loss; 0 where it has none. */
   readonly auxLossCoefficient: number;
+  /** How often transformers records the logits of each router of a layer, in order. Left out: once. See {@link recordedTrace}. */
+  readonly routerRecords?: readonly number[];
   /** Ids that end a text, where the file gives any. */
   readonly endTokenIds: readonly number[];
   readonly layers: readonly LayerConfig[];

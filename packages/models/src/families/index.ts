@@ -6,6 +6,7 @@ import { flexOlmo } from "./flex-olmo.js";
 import { glm4Moe } from "./glm4-moe.js";
 import { graniteMoe, graniteMoeShared } from "./granite-moe.js";
 import { hunyuanMoe } from "./hunyuan-moe.js";
+import { jetmoe } from "./jetmoe.js";
 import { llama } from "./llama.js";
 import { minimax } from "./minimax.js";
 import { mixtral } from "./mixtral.js";
@@ -16,7 +17,7 @@ import { qwen3Moe } from "./qwen3-moe.js";
 import { qwen3 } from "./qwen3.js";
 
 /** All families. Adding one is one file of facts and its line here. */
-const FAMILIES: readonly Family[] = [llama, qwen3, mixtral, olmoe, qwen2Moe, qwen3Moe, glm4Moe, graniteMoe, graniteMoeShared, ernie45Moe, hunyuanMoe, flexOlmo, deepSeekV2, deepSeekV3, minimax, phimoe];
+const FAMILIES: readonly Family[] = [llama, qwen3, mixtral, olmoe, qwen2Moe, qwen3Moe, glm4Moe, graniteMoe, graniteMoeShared, ernie45Moe, hunyuanMoe, flexOlmo, deepSeekV2, deepSeekV3, minimax, phimoe, jetmoe];
 
 /** The family of a `model_type`, if known. */
 export function findFamily(modelType: string): Family | undefined {

@@ -3,6 +3,7 @@ import { crossEntropy, DataError, type RoutingTrace } from "@moekit/core";
 import type { MoeTransformer } from "../moe-transformer.js";
 import type { HostTensor } from "../safetensors/host-tensor.js";
 import { huggingFaceAuxLoss } from "./aux-loss.js";
+import { recordedTrace } from "./recorded-trace.js";
 
 /**
  * Mean cross entropy in nats of each token given those before it.
@@ -36,7 +37,8 @@ export async function scoreModel(model: MoeTransformer, ids: readonly (readonly 
   checkIds(ids, model.config.vocabSize);
   const results = tf.tidy(() => {
     const ids_BS = tf.tensor2d(ids.map((row) => [...row]), [ids.length, ids[0]!.length], "int32");
-    const { logits, trace } = model.forward(ids_BS);
+    const { logits, trace: own } = model.forward(ids_BS);
+    const trace = recordedTrace(own, model.config);
     const [cross_entropy, aux_loss] = [nextTokenLoss(logits, ids_BS), huggingFaceAuxLoss(trace)];
     const loss = tf.add(cross_entropy, tf.mul(aux_loss, model.config.auxLossCoefficient));
     return { logits, loss, cross_entropy, aux_loss, ...routerTensors(trace) };

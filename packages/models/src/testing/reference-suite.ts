@@ -8,6 +8,7 @@ import { KeyValueCache } from "../generation/key-value-cache.js";
 import type { MoeTransformer } from "../moe-transformer.js";
 import type { HostTensor } from "../safetensors/host-tensor.js";
 import { huggingFaceAuxLoss } from "../scoring/aux-loss.js";
+import { recordedTrace } from "../scoring/recorded-trace.js";
 import { nextTokenLoss, scoreModel } from "../scoring/score.js";
 import { FAMILIES, OPTIONS, fixtureFolder, fixtureJson, fixtureTensors, maxDifference, relativeDifference, rowsOf } from "./fixtures.js";
 import { underReferenceNames } from "./reference-names.js";
@@ -15,7 +16,7 @@ import { underReferenceNames } from "./reference-names.js";
 /** What transformers trains: cross entropy plus the weighted load-balancing loss. */
 function trainingLoss(model: MoeTransformer, ids: tf.Tensor2D): tf.Scalar {
   const { logits, trace } = model.forward(ids);
-  return tf.add(nextTokenLoss(logits, ids), tf.mul(huggingFaceAuxLoss(trace), model.config.auxLossCoefficient));
+  return tf.add(nextTokenLoss(logits, ids), tf.mul(huggingFaceAuxLoss(recordedTrace(trace, model.config)), model.config.auxLossCoefficient));
 }
 
 const toTensor = ({ shape, data }: HostTensor): tf.Tensor2D => tf.tensor2d(data, shape as [number, number], "int32");
