@@ -72,9 +72,12 @@ function settings({ architecture, config: rules }: GgufFamily, config: HuggingFa
 }
 
 function tensorSources(family: GgufFamily, model: HuggingFaceModel, quantize: GgufExportType): Map<string, GgufTensorSource> {
-  const unused = new Set(model.weights.tensors.keys());
+  const numLayers = Number(model.config.num_hidden_layers);
+  const isExtra = (name: string) => family.extraLayers === true && Number(/^model\.layers\.(\d+)\./.exec(name)?.[1] ?? -1) >= numLayers;
+  const unused = new Set([...model.weights.tensors.keys()].filter((name) => !isExtra(name)));
+  const names = new Set(unused);
   const sources = new Map<string, GgufTensorSource>();
-  for (const rule of family.tensors) for (const layer of layersWith(rule, model.weights)) sources.set(nameOf(rule.gguf, { layer }), sourceOf(rule, layer, model, quantize, unused));
+  for (const rule of family.tensors.filter(({ older }) => !older)) for (const layer of layersWith(rule, names)) sources.set(nameOf(rule.gguf, { layer }), sourceOf(rule, layer, model, quantize, unused));
   for (const rule of family.config) for (const [name, values] of Object.entries(rule.tensors?.(model.config) ?? {})) sources.set(name, floats(values));
   // A tied head may be written out all the same; it is the embeddings.
   if (model.config.tie_word_embeddings === true) unused.delete("lm_head.weight");
@@ -83,10 +86,10 @@ function tensorSources(family: GgufFamily, model: HuggingFaceModel, quantize: Gg
 }
 
 /** Layers that have the tensor; one undefined layer for tensors outside layers. */
-function layersWith(rule: TensorRule, { tensors }: TensorReader): (number | undefined)[] {
-  if (!rule.hf.includes("{l}")) return tensors.has(rule.hf) ? [undefined] : [];
+function layersWith(rule: TensorRule, names: ReadonlySet<string>): (number | undefined)[] {
+  if (!rule.hf.includes("{l}")) return names.has(rule.hf) ? [undefined] : [];
   const pattern = patternOf(rule.hf);
-  const found = [...tensors.keys()].map((name) => pattern.exec(name)?.groups).filter((groups) => groups !== undefined);
+  const found = [...names].map((name) => pattern.exec(name)?.groups).filter((groups) => groups !== undefined);
   const layers = found.filter(({ e = "0" }) => e === "0").map(({ l }) => Number(l));
   return layers.sort((a, b) => a - b);
 }

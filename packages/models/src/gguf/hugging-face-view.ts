@@ -121,11 +121,12 @@ function isInPlace(matrices: Matrices): boolean {
   return same;
 }
 
-function piecesOf(file: GgufFile, { tensors: rules, architecture }: GgufFamily, config: HuggingFaceConfig): Map<string, Piece[]> {
+function piecesOf(file: GgufFile, { tensors: rules, architecture, extraLayers = false }: GgufFamily, config: HuggingFaceConfig): Map<string, Piece[]> {
   const patterns = rules.flatMap((rule) => [rule.gguf, ...(rule.perExpert ? [rule.perExpert] : [])].map((name) => ({ rule, pattern: patternOf(name) })));
   const pieces = new Map<string, Piece[]>();
   const unknown: string[] = [];
   for (const name of file.tensors.keys()) {
+    if (extraLayers && Number(/^blk\.(\d+)\./.exec(name)?.[1] ?? -1) >= Number(config.num_hidden_layers)) continue;
     const found = patterns.find(({ pattern }) => pattern.test(name));
     if (found) for (const [hf, piece] of piecesOfTensor(file, name, found, config)) pieces.set(hf, [...(pieces.get(hf) ?? []), piece]);
     else if (name !== ROPE_FACTORS) unknown.push(name);

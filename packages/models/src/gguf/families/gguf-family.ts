@@ -13,5 +13,7 @@ export interface GgufFamily {
   /** Tells the families of one architecture apart. */
   readonly matches?: (metadata: GgufMetadata) => boolean;
   readonly tensors: readonly TensorRule[];
+  /** Files may have layers after the last one that predict further tokens. They are skipped. */
+  readonly extraLayers?: boolean;
   readonly config: readonly ConfigRule[];
 }

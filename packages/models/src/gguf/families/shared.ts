@@ -16,7 +16,7 @@ export interface DecoderDefaults {
 export const decoder = ({ normEps, rope: defaults }: DecoderDefaults): ConfigRule[] => [
   vocabulary,
   count("hidden_size", "embedding_length"),
-  count("num_hidden_layers", "block_count"),
+  layers,
   count("max_position_embeddings", "context_length"),
   count("num_attention_heads", "attention.head_count"),
   real("rms_norm_eps", "attention.layer_norm_rms_epsilon", { fallback: normEps }),
@@ -28,6 +28,13 @@ export const decoder = ({ normEps, rope: defaults }: DecoderDefaults): ConfigRul
   unsaid("model_type", "architectures", "transformers_version", "dtype", "torch_dtype", "_name_or_path", "use_cache", "initializer_range", "return_dict", "pretraining_tp"),
   unsaid("output_router_logits", "output_attentions", "output_hidden_states", "router_aux_loss_coef", "aux_loss_alpha", "seq_aux", "id2label", "label2id", "chunk_size_feed_forward", "problem_type", "quantization_config", "is_encoder_decoder", "ep_size"),
 ];
+
+/** GGUF counts the layers that predict further tokens along; they are not written, and not read. */
+const layers: ConfigRule = {
+  keys: ["num_hidden_layers", "num_nextn_predict_layers"],
+  toGguf: (config) => ({ block_count: u32(Number(config.num_hidden_layers)) }),
+  toConfig: (from) => ({ num_hidden_layers: from.count("block_count") - from.count("nextn_predict_layers", 0) }),
+};
 
 /** The number of tokens is that of embeddings. */
 const vocabulary: ConfigRule = {
@@ -88,6 +95,28 @@ export const experts = (names: readonly string[] = ["num_experts", "num_local_ex
   count(used, "expert_used_count"),
 ];
 
+/** Experts with a sigmoid router: the first layers are dense, a bias steers the choice, gates are scaled. */
+export const scoredExperts: ConfigRule[] = [
+  ...experts(["n_routed_experts"]),
+  count("n_shared_experts", "expert_shared_count"),
+  count("moe_intermediate_size", "expert_feed_forward_length"),
+  count("first_k_dense_replace", "leading_dense_block_count", { fallback: 0 }),
+  count("n_group", "expert_group_count", { fallback: 1 }),
+  count("topk_group", "expert_group_used_count", { fallback: 1 }),
+  real("routed_scaling_factor", "expert_weights_scale", { fallback: 1 }),
+];
+
+/** All layers see everything before them, unless a window says otherwise. */
+export const fullAttention: ConfigRule = {
+  keys: ["layer_types"],
+  toGguf(config) {
+    const others = ((config.layer_types ?? []) as unknown[]).filter((type) => type !== "full_attention" && type !== "sliding_attention");
+    if (others.length > 0) throw new ConfigError(`exportGguf: layer_types "${String(others[0])}" cannot be said in a GGUF file of this architecture.`);
+    return {};
+  },
+  toConfig: () => ({}),
+};
+
 /** Whether the gates of a token's experts are made to sum to 1; llama.cpp has the family's usual answer built in and ignores the key. */
 export const renormalised = (usual: boolean): ConfigRule => ({
   keys: ["norm_topk_prob"],
@@ -100,8 +129,8 @@ export const denseLayers: ConfigRule = {
   keys: ["mlp_only_layers", "decoder_sparse_step"],
   toGguf: () => ({}),
   toConfig(from) {
-    const layers = Array.from({ length: from.count("block_count") }, (_, layer) => layer);
-    return { decoder_sparse_step: 1, mlp_only_layers: layers.filter((layer) => !from.file.tensors.has(`blk.${layer}.ffn_gate_inp.weight`)) };
+    const all = Array.from({ length: from.count("block_count") }, (_, layer) => layer);
+    return { decoder_sparse_step: 1, mlp_only_layers: all.filter((layer) => !from.file.tensors.has(`blk.${layer}.ffn_gate_inp.weight`)) };
   },
 };
 

@@ -23,6 +23,8 @@ export interface TensorRule {
   readonly exact?: boolean;
   /** Shape of the GGUF tensor, given the Hugging Face one, where it does not follow from the other facts. */
   readonly ggufShape?: (hf: readonly number[], config: HuggingFaceConfig) => number[];
+  /** Only older files have it: it is read, and not written. */
+  readonly older?: boolean;
   /** How older files call the tensor of one expert. */
   readonly perExpert?: string;
 }
@@ -64,8 +66,9 @@ export function matricesOf(rule: TensorRule, shape: readonly number[], config: H
 }
 
 function hfShape({ hfInputMajor, flat, oneRow }: TensorRule, { leading, total, inputs, isVector, rank }: { leading: readonly number[]; total: number; inputs: number; isVector: boolean; rank: number }): number[] {
+  if (oneRow) return [1, isVector ? total : inputs];
   if (isVector) return [...leading, total];
-  if (rank === 1 || oneRow) return oneRow ? [1, inputs] : [inputs];
+  if (rank === 1) return [inputs];
   if (flat) return [elements(leading) * total, inputs];
   return [...leading, ...(hfInputMajor ? [inputs, total] : [total, inputs])];
 }
