@@ -94,7 +94,7 @@ const BIASED_ROUTERS = ["sigmoid", "biasedTopK"];
 function expertsOf(feedForward: DenseConfig | MoeConfig, hiddenSize: number): { numExperts: number; topK: number; always: number } {
   if (feedForward.kind === "dense") return { numExperts: 0, topK: 0, always: 0 };
   const { numExperts, topK, shared, router, outputBias } = feedForward;
-  const routerSize = numExperts * (hiddenSize + (BIASED_ROUTERS.includes(router.name) ? 1 : 0));
+  const routerSize = numExperts * (hiddenSize + (BIASED_ROUTERS.includes(router.name) ? 1 : 0) + (router.bias ? 1 : 0));
   return { numExperts, topK, always: routerSize + (shared ? sharedSize(hiddenSize, shared) : 0) + (outputBias ? hiddenSize : 0) };
 }
 
@@ -145,10 +145,10 @@ function linearSize({ numHeads, headDim }: LinearAttentionConfig, hiddenSize: nu
   return numHeads * headDim * (5 * hiddenSize + 1);
 }
 
-function groupedSize({ numHeads, numKeyValueHeads, headDim, bias, qkNorm }: GroupedAttentionConfig, hiddenSize: number): number {
+function groupedSize({ numHeads, numKeyValueHeads, headDim, bias, qkNorm, sinks }: GroupedAttentionConfig, hiddenSize: number): number {
   const [queries, keys] = [numHeads * headDim, numKeyValueHeads * headDim];
   const weights = hiddenSize * (2 * queries + 2 * keys);
   const biases = (bias.queryKeyValue ? queries + 2 * keys : 0) + (bias.output ? hiddenSize : 0);
   const norms = qkNorm ? { "all-heads": queries + keys, head: 2 * headDim }[qkNorm.over] : 0;
-  return weights + biases + norms;
+  return weights + biases + norms + (sinks ? numHeads : 0);
 }

@@ -1,15 +1,15 @@
 import * as tf from "@tensorflow/tfjs";
-import { ConfigError, MoeLayer, StackedExperts, weightVariable, type FeedForward, type Router } from "@moekit/core";
+import { ConfigError, MoeLayer, weightVariable, type FeedForward, type Router } from "@moekit/core";
 import { routerByName } from "@moekit/routing";
 import type { MoeConfig, SharedExpertConfig } from "../config/feed-forward-config.js";
+import { createExperts } from "./create-experts.js";
 import { DenseFeedForward } from "./dense-feed-forward.js";
 import type { ModelInit } from "./model-init.js";
 import { OutputBias } from "./output-bias.js";
 
 /** An MoE layer with SwiGLU experts, the router that the config names and, where there is one, a shared expert. */
 export function createMoe(config: MoeConfig, hiddenSize: number, stream: string, init: ModelInit): MoeLayer {
-  const { seed, std, residualStd } = init;
-  const experts = new StackedExperts({ numExperts: config.numExperts, dim: hiddenSize, hidden: config.width, seed, stream: `${stream}.experts`, std, downStd: residualStd });
+  const experts = createExperts(config, hiddenSize, `${stream}.experts`, init);
   const shared = createShared(config, hiddenSize, `${stream}.shared`, init);
   return new MoeLayer({ router: createRouter(config, hiddenSize, `${stream}.router`, init), experts, shared });
 }

@@ -1,6 +1,6 @@
 /** B sequences of S tokens, T = B S, D model width, H query heads, G key/value heads, d head width, L keys seen. */
 import * as tf from "@tensorflow/tfjs";
-import { attention, rotary } from "@moekit/core";
+import { attention, constantVariable, rotary } from "@moekit/core";
 import type { GroupedAttentionConfig } from "../config/attention-config.js";
 import type { Attention, AttentionInput, AttentionSizes } from "./attention.js";
 import { Linear } from "./linear.js";
@@ -15,6 +15,8 @@ export class GroupedAttention implements Attention {
   readonly output: Linear;
   readonly queryNorm?: RmsNorm;
   readonly keyNorm?: RmsNorm;
+  /** `[H]` */
+  readonly sinks?: tf.Variable<tf.Rank.R1>;
 
   constructor(
     private readonly config: GroupedAttentionConfig,
@@ -22,13 +24,14 @@ export class GroupedAttention implements Attention {
     stream: string,
     { seed, std, residualStd }: ModelInit,
   ) {
-    const { numHeads, numKeyValueHeads, headDim, bias, qkNorm } = config;
+    const { numHeads, numKeyValueHeads, headDim, bias, qkNorm, sinks } = config;
     const [queries, keys] = [numHeads * headDim, numKeyValueHeads * headDim];
     const init = (name: string, ownStd = std) => ({ seed, stream: `${stream}.${name}`, std: ownStd });
     this.query = new Linear(hiddenSize, queries, { init: init("query"), bias: bias.queryKeyValue });
     this.key = new Linear(hiddenSize, keys, { init: init("key"), bias: bias.queryKeyValue });
     this.value = new Linear(hiddenSize, keys, { init: init("value"), bias: bias.queryKeyValue });
     this.output = new Linear(queries, hiddenSize, { init: init("output", residualStd), bias: bias.output });
+    if (sinks) this.sinks = constantVariable([numHeads], 0);
     if (!qkNorm) return;
     this.queryNorm = new RmsNorm(qkNorm.over === "all-heads" ? queries : headDim, norm.eps);
     this.keyNorm = new RmsNorm(qkNorm.over === "all-heads" ? keys : headDim, norm.eps);
@@ -40,7 +43,7 @@ export class GroupedAttention implements Attention {
     const k_BSGd = this.place(this.heads(this.key.forward(x_TD), numKeyValueHeads, input.batch, this.keyNorm), input, this.keyNorm);
     const v_BSGd = this.heads(this.value.forward(x_TD), numKeyValueHeads, input.batch);
     const { key, value } = input.cache?.extend(input.layer, { key: k_BSGd, value: v_BSGd }, window) ?? { key: k_BSGd, value: v_BSGd };
-    const y_BSHd = attention(q_BSHd, key, value, { causal: true, scale, window });
+    const y_BSHd = attention(q_BSHd, key, value, { causal: true, scale, window, sinks: this.sinks });
     return { y: this.output.forward(tf.reshape(y_BSHd, [x_TD.shape[0], numHeads * headDim])) };
   }
 

@@ -25,6 +25,8 @@ export interface GroupedAttentionConfig {
   readonly window?: number;
   /** Factor of the products of queries and keys. Left out: `headDim ** -0.5`. */
   readonly scale?: number;
+  /** A learned logit per head that takes part in the softmax and adds nothing. @defaultValue false */
+  readonly sinks?: boolean;
   /** Rotary positions. Left out: the layer does not know positions. */
   readonly rotary?: RotaryConfig;
 }

@@ -26,6 +26,10 @@ export interface MoeConfig {
   /** Width F of one expert. */
   readonly width: number;
   readonly router: RouterConfig;
+  /** The form of the experts; `clampedSwiglu` is that of gpt-oss, always with biases. @defaultValue "swiglu" */
+  readonly experts?: "swiglu" | "clampedSwiglu";
+  /** Biases on their three projections. @defaultValue false */
+  readonly bias?: boolean;
   /** In training, the block's input is multiplied by random numbers up to this far from 1. @defaultValue 0 */
   readonly inputJitter?: number;
   /** A SwiGLU block that every token passes beside the chosen experts. */

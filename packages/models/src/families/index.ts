@@ -4,6 +4,7 @@ import { ernie45Moe } from "./ernie4-5-moe.js";
 import type { Family } from "./family.js";
 import { flexOlmo } from "./flex-olmo.js";
 import { glm4Moe } from "./glm4-moe.js";
+import { gptOss } from "./gpt-oss.js";
 import { graniteMoe, graniteMoeShared } from "./granite-moe.js";
 import { hunyuanMoe } from "./hunyuan-moe.js";
 import { jetmoe } from "./jetmoe.js";
@@ -17,7 +18,7 @@ import { qwen3Moe } from "./qwen3-moe.js";
 import { qwen3 } from "./qwen3.js";
 
 /** All families. Adding one is one file of facts and its line here. */
-const FAMILIES: readonly Family[] = [llama, qwen3, mixtral, olmoe, qwen2Moe, qwen3Moe, glm4Moe, graniteMoe, graniteMoeShared, ernie45Moe, hunyuanMoe, flexOlmo, deepSeekV2, deepSeekV3, minimax, phimoe, jetmoe];
+const FAMILIES: readonly Family[] = [llama, qwen3, mixtral, olmoe, qwen2Moe, qwen3Moe, glm4Moe, graniteMoe, graniteMoeShared, ernie45Moe, gptOss, hunyuanMoe, flexOlmo, deepSeekV2, deepSeekV3, minimax, phimoe, jetmoe];
 
 /** The family of a `model_type`, if known. */
 export function findFamily(modelType: string): Family | undefined {
