@@ -1,4 +1,5 @@
 export { createModel } from "./create-model.js";
+export { convertCheckpoint, type ConversionOptions, type ConversionTarget } from "./checkpoint/convert.js";
 export { loadConfig, loadModel } from "./checkpoint/load-model.js";
 export { openCheckpoint, type Checkpoint } from "./checkpoint/open-checkpoint.js";
 export { saveModel } from "./checkpoint/save-model.js";

@@ -45,7 +45,7 @@ describe("moekit", () => {
     expect(plain.notes.trim().split("\n").length).toBe(1);
     expect(JSON.parse(plain.out)).toEqual({ kind: "error", error: { kind: "checkpoint", message: expect.stringContaining("nowhere") as string } });
     vi.stubEnv("MOEKIT_DEBUG", "1");
-    expect((await moekit(["inspect", "nowhere"])).notes).toMatch(/\n +at .*load-model/);
+    expect((await moekit(["inspect", "nowhere"])).notes).toMatch(/\n +at .*resolveCheckpoint/);
     vi.unstubAllEnvs();
   });
 });

@@ -1,6 +1,7 @@
 import { stripVTControlCharacters } from "node:util";
 import { defineCommand, renderUsage, runCommand, type ArgsDef, type CommandDef } from "citty";
 import packageJson from "../package.json" with { type: "json" };
+import { convert } from "./commands/convert.js";
 import { doctor } from "./commands/doctor.js";
 import { generate } from "./commands/generate.js";
 import { inspect } from "./commands/inspect.js";
@@ -10,7 +11,7 @@ import { toCitty, type Command } from "./terminal/command.js";
 import { errorKind, errorText, EXIT, exitCode, isUsageError } from "./terminal/exit-codes.js";
 import { processTerminal, type Terminal } from "./terminal/terminal.js";
 
-const COMMANDS = { train, generate, score, inspect, doctor } as unknown as Record<string, Command<ArgsDef>>;
+const COMMANDS = { train, generate, score, inspect, convert, doctor } as unknown as Record<string, Command<ArgsDef>>;
 const EXIT_CODES = "Exit codes: 0 ok, 1 failure, 2 wrong usage or config, 130 interrupted. MOEKIT_DEBUG=1 shows where an error came from.";
 
 /** Runs the command line and returns its exit code; never throws. */

@@ -1,8 +1,11 @@
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { CheckpointError } from "@moekit/core";
+import { ConfigReader } from "../config/config-reader.js";
+import { readQuantization, type Quantization } from "../config/read-quantization.js";
 import type { HuggingFaceConfig } from "../config/model-config.js";
 import { openGguf } from "../gguf/open-gguf.js";
+import { BlockScaledTensors } from "../safetensors/block-scaled.js";
 import type { TensorReader } from "../safetensors/safetensors-file.js";
 import { openWeights } from "../safetensors/sharded.js";
 
@@ -17,7 +20,7 @@ export interface Checkpoint {
 }
 
 /**
- * Opens a Hugging Face folder or a `.gguf` file. Only headers are read. Close `weights` in the end.
+ * Opens a Hugging Face folder or a `.gguf` file. Only headers are read. Matrices of 8-bit floats are unpacked as they are read. Close `weights` in the end.
  * @throws CheckpointError if there is no such model, or it is damaged.
  * @example
  * const { config, weights } = await openCheckpoint("OLMoE-1B-7B-Q4_K_M.gguf");
@@ -26,7 +29,18 @@ export interface Checkpoint {
 export async function openCheckpoint(path: string): Promise<Checkpoint> {
   if (await isFile(path)) return openGguf(path);
   const config = await readConfigFile(path);
-  return { config, weights: await openWeights(path) };
+  const quantization = readQuantization(new ConfigReader(config));
+  const weights = await openWeights(path);
+  return { config, weights: quantization ? await unpacked(weights, quantization) : weights };
+}
+
+async function unpacked(weights: TensorReader, { block }: Quantization): Promise<TensorReader> {
+  try {
+    return new BlockScaledTensors(weights, block);
+  } catch (error) {
+    await weights.close();
+    throw error;
+  }
 }
 
 /** The content of the `config.json` of a folder, or what that of a `.gguf` file would be. */

@@ -139,7 +139,38 @@ describe("moekit generate", () => {
 
   it("refuses a folder without a tokenizer or without a model with code 1", async () => {
     expect(await moekit(["generate", fixture("olmoe"), "--prompt", "a", ...cpu])).toMatchObject({ code: 1, notes: expect.stringContaining("has no tokenizer.json") as string });
-    expect(await moekit(["generate", "nowhere", "--prompt", "a", ...cpu])).toMatchObject({ code: 1, notes: expect.stringContaining("config.json is missing") as string });
+    expect(await moekit(["generate", "nowhere", "--prompt", "a", ...cpu])).toMatchObject({ code: 1, notes: expect.stringContaining('there is no file or folder "nowhere"') as string });
+    expect(await moekit(["generate", folder, "--prompt", "a", ...cpu])).toMatchObject({ code: 1, notes: expect.stringContaining("config.json is missing") as string });
+  });
+});
+
+async function tensorNames(dir: string): Promise<string[]> {
+  const reader = await SafetensorsFile.open(join(dir, "model.safetensors"));
+  await reader.close();
+  return [...reader.tensors.keys()];
+}
+
+describe("moekit convert", () => {
+  it("writes a GGUF file that scores as its folder does, and a folder of it again", async () => {
+    const [file, back, ids] = [join(folder, "mixtral.gguf"), join(folder, "mixtral-back"), join(folder, "few.json")];
+    await writeFile(ids, "[[5, 9, 3, 7]]");
+    expect(await moekit(["convert", fixture("mixtral"), "--to", "gguf", "--quantize", "Q8_0", "--out", file])).toMatchObject({ code: 0, out: `${(await tensorNames(fixture("mixtral"))).length} tensors in ${file}\n` });
+    expect((await moekit(["convert", file, "--to", "safetensors", "--dtype", "f32", "--out", back])).code).toBe(0);
+    for (const [path, out] of [[file, "a"], [back, "b"]] as const) expect((await moekit(["score", path, "--ids", ids, "--out", join(folder, out), ...cpu])).code).toBe(0);
+    const [a, b] = [await tensorsOf(join(folder, "a")), await tensorsOf(join(folder, "b"))];
+    expect((await a("logits")).data).toEqual((await b("logits")).data);
+    expect((await moekit(["inspect", file, "--json"])).out).toBe((await moekit(["inspect", back, "--json"])).out);
+  });
+
+  it.each([
+    [["--to", "gguf", "--dtype", "bf16"], "--dtype is for --to safetensors"],
+    [["--to", "safetensors", "--quantize", "q8_0"], "--quantize is for --to gguf"],
+    [["--to", "gguf", "--quantize", "q9"], "--quantize must be one of f32, f16"],
+    [["--to", "onnx"], "--to"],
+  ])("refuses %j with code 2", async (flags, message) => {
+    const { code, notes } = await moekit(["convert", fixture("olmoe"), "--out", join(folder, "x"), ...flags]);
+    expect(code).toBe(2);
+    expect(notes).toContain(message);
   });
 });
 

@@ -1,6 +1,7 @@
 import { selectBackend, type BackendName } from "@moekit/backend";
 import { disposeParameters } from "@moekit/core";
 import { generate as generateIds, loadModel, loadTokenizer, streamText } from "@moekit/models";
+import { checkpointPath } from "../terminal/checkpoint-path.js";
 import { backendFlag, command } from "../terminal/command.js";
 import { UsageError } from "../terminal/exit-codes.js";
 import { numberFlag } from "../terminal/flags.js";
@@ -10,7 +11,7 @@ export const generate = command({
   name: "generate",
   description: "Continue a text",
   args: {
-    dir: { type: "positional", required: true, description: "Folder of a checkpoint" },
+    dir: { type: "positional", required: true, description: "Folder of a checkpoint, a .gguf file, or an id of the Hugging Face Hub" },
     prompt: { type: "string", required: true, valueHint: "text", description: "The text to continue" },
     "max-tokens": { type: "string", default: "100", valueHint: "n", description: "Most tokens to write" },
     temperature: { type: "string", default: "0.8", valueHint: "t", description: "0 takes the most probable token" },
@@ -23,8 +24,9 @@ export const generate = command({
   async run(args, terminal) {
     const options = samplingOptions(args);
     if (args.prompt === "") throw new UsageError("--prompt must not be empty");
+    const path = await checkpointPath(args.dir, terminal);
     await selectBackend(args.backend as BackendName);
-    const [model, tokenizer] = [await loadModel(args.dir), await loadTokenizer(args.dir)];
+    const [model, tokenizer] = [await loadModel(path), await loadTokenizer(path)];
     try {
       await interruptible(terminal, (signal) => write(signal));
     } finally {

@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import { DataError, disposeParameters } from "@moekit/core";
 import { loadModel, scoreModel, writeSafetensors, type FloatDtype } from "@moekit/models";
+import { checkpointPath } from "../terminal/checkpoint-path.js";
 import { backendFlag, command } from "../terminal/command.js";
 
 const DTYPES: Record<"f32" | "f16" | "bf16", FloatDtype> = { f32: "F32", f16: "F16", bf16: "BF16" };
@@ -12,7 +13,7 @@ export const score = command({
   name: "score",
   description: "Run a checkpoint on token ids and write logits and routing, to compare with another implementation",
   args: {
-    dir: { type: "positional", required: true, description: "Folder of a checkpoint" },
+    dir: { type: "positional", required: true, description: "Folder of a checkpoint, a .gguf file, or an id of the Hugging Face Hub" },
     ids: { type: "string", required: true, valueHint: "file.json", description: "Token ids: [[...],[...]], rows of equal length" },
     out: { type: "string", required: true, valueHint: "file.safetensors", description: "File to write" },
     dtype: { type: "enum", default: "f32", options: Object.keys(DTYPES), description: "Format of the numbers in the file" },
@@ -21,8 +22,9 @@ export const score = command({
   example: "moekit score OLMoE-1B-7B-0924 --ids ids.json --out scores.safetensors",
   async run({ dir, ids, out, dtype, backend, json }, terminal) {
     const rows = await readIds(ids);
+    const path = await checkpointPath(dir, terminal);
     await selectBackend(backend as BackendName);
-    const model = await loadModel(dir);
+    const model = await loadModel(path);
     const tensors = await scoreModel(model, rows).finally(() => disposeParameters(model));
     await writeSafetensors(out, tensors, { dtype: DTYPES[dtype as keyof typeof DTYPES] });
     const [loss, crossEntropy, auxLoss] = ["loss", "cross_entropy", "aux_loss"].map((name) => tensors[name]!.data[0]!) as [number, number, number];

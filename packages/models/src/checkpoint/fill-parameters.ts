@@ -1,0 +1,77 @@
+import * as tf from "@tensorflow/tfjs";
+import { CheckpointError, disposeParameters, parameters } from "@moekit/core";
+import type { Place } from "../layout/place.js";
+import { gather, isWhole } from "../layout/strided.js";
+import { elements } from "../safetensors/host-tensor.js";
+import type { TensorReader } from "../safetensors/safetensors-file.js";
+
+/** Shapes of all parameters of a model, by path. */
+export type Shapes = Readonly<Record<string, readonly number[]>>;
+
+/** What {@link fillParameters} needs to know to complain, and what it need not complain about. */
+interface Fit {
+  readonly in: string;
+  readonly folder: string;
+  /** True for tensors of the file that no parameter wants. */
+  readonly unused: (name: string) => boolean;
+}
+
+/**
+ * Reads all parameters of a model from where they lie in a file.
+ * @throws CheckpointError naming what is missing, unexpected or of another shape; the model is disposed of then.
+ */
+export async function fillParameters(model: object, placesOf: (shapes: Shapes) => ReadonlyMap<string, Place>, reader: TensorReader, fit: Fit): Promise<void> {
+  try {
+    const variables = parameters(model);
+    const places = placesOf(Object.fromEntries(Object.entries(variables).map(([path, { shape }]) => [path, shape])));
+    checkFit(places, reader, fit);
+    const source = new ReadOnce(reader);
+    for (const [path, place] of places) await fill(variables[path]!, place, source);
+  } catch (error) {
+    disposeParameters(model);
+    throw error;
+  }
+}
+
+function checkFit(places: ReadonlyMap<string, Place>, reader: TensorReader, { in: where, folder, unused }: Fit): void {
+  const wanted = new Map([...places.values()].flatMap(({ names, fileShape }) => names.map((name) => [name, fileShape.join()] as const)));
+  const missing = [...wanted.keys()].filter((name) => !reader.tensors.has(name));
+  const unexpected = [...reader.tensors.keys()].filter((name) => !wanted.has(name) && !unused(name));
+  const misfits = [...wanted].filter(([name, shape]) => reader.tensors.has(name) && reader.tensors.get(name)!.shape.join() !== shape);
+  const shapes = misfits.map(([name, shape]) => `${name} must be [${shape}], is [${reader.tensors.get(name)!.shape}]`);
+  const problems = [list("Missing", missing), list("Unexpected", unexpected), list("Wrong shape", shapes)].filter((text) => text);
+  if (problems.length > 0) throw new CheckpointError(`${where}: ${folder} does not fit its config.json. ${problems.join(" ")}`);
+}
+
+function list(title: string, items: readonly string[]): string {
+  if (items.length === 0) return "";
+  return `${title}: ${items.slice(0, 8).join("; ")}${items.length > 8 ? `; and ${items.length - 8} more` : ""}.`;
+}
+
+/** Reads what lies at a place, tensor by tensor, and hands it to the variable. */
+async function fill(variable: tf.Variable, place: Place, source: ReadOnce): Promise<void> {
+  const values = new Float32Array(variable.size);
+  const shape = place.names.length === 1 ? variable.shape : variable.shape.slice(1);
+  const size = values.length / place.names.length;
+  for (const [index, name] of place.names.entries()) {
+    const target = values.subarray(index * size, (index + 1) * size);
+    if (isWhole(place, shape)) await source.reader.readInto(name, target);
+    else gather(await source.read(name), place, shape, target);
+  }
+  tf.tidy(() => variable.assign(tf.tensor(values, variable.shape)));
+}
+
+/** Keeps the last tensor that several parameters share, as gate and up projections do that lie in one. */
+class ReadOnce {
+  private name?: string;
+  private values = new Float32Array(0);
+
+  constructor(readonly reader: TensorReader) {}
+
+  async read(name: string): Promise<Float32Array> {
+    if (this.name !== name) this.values = new Float32Array(elements(this.reader.tensors.get(name)!.shape));
+    if (this.name !== name) await this.reader.readInto(name, this.values);
+    this.name = name;
+    return this.values;
+  }
+}

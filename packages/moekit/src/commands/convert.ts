@@ -1,0 +1,49 @@
+import { convertCheckpoint, type ConversionTarget, type FloatDtype, type GgufExportType } from "@moekit/models";
+import { checkpointPath } from "../terminal/checkpoint-path.js";
+import { command } from "../terminal/command.js";
+import { UsageError } from "../terminal/exit-codes.js";
+import { interruptible } from "../terminal/interruptible.js";
+import { progressBar } from "../terminal/progress-bar.js";
+
+const DTYPES: Record<"f32" | "f16" | "bf16", FloatDtype> = { f32: "F32", f16: "F16", bf16: "BF16" };
+const TYPES = ["f32", "f16", "bf16", "q8_0", "q4_0", "q4_1", "q5_0", "q5_1", "q4_K", "q5_K", "q6_K", "mxfp4"] as const satisfies readonly GgufExportType[];
+
+export const convert = command({
+  name: "convert",
+  description: "Turn a checkpoint into a Hugging Face folder or a GGUF file",
+  args: {
+    model: { type: "positional", required: true, description: "Folder of a checkpoint, a .gguf file, or an id of the Hugging Face Hub" },
+    out: { type: "string", required: true, valueHint: "path", description: "Folder, or .gguf file, to write" },
+    to: { type: "enum", required: true, options: ["safetensors", "gguf"], description: "Format to write" },
+    quantize: { type: "string", valueHint: "type", description: `Type of the matrices in a GGUF file: ${TYPES.join(", ")}; f32 by default` },
+    dtype: { type: "enum", options: Object.keys(DTYPES), description: "Format of the numbers in a Hugging Face folder; f32 by default" },
+  },
+  example: "moekit convert allenai/OLMoE-1B-7B-0924 --to gguf --quantize q4_K --out olmoe-q4_K.gguf",
+  async run({ model, out, to, quantize, dtype, json }, terminal) {
+    const target = targetOf({ to, quantize, dtype });
+    const path = await checkpointPath(model, terminal);
+    let show: ((done: number) => void) | undefined;
+    let tensors = 0;
+    await interruptible(terminal, (signal) =>
+      convertCheckpoint(path, out, target, {
+        signal,
+        onProgress(progress) {
+          show ??= progressBar(terminal, "converting", progress.total);
+          show((tensors = progress.tensors));
+        },
+      }),
+    );
+    terminal.write(json ? `${JSON.stringify({ out, ...target, tensors })}\n` : `${tensors} tensors in ${out}\n`);
+  },
+});
+
+function targetOf({ to, quantize, dtype }: { to: string; quantize?: string; dtype?: string }): ConversionTarget {
+  if (to === "safetensors") {
+    if (quantize !== undefined) throw new UsageError("--quantize is for --to gguf; a Hugging Face folder takes --dtype");
+    return { to, dtype: dtype === undefined ? undefined : DTYPES[dtype as keyof typeof DTYPES] };
+  }
+  if (dtype !== undefined) throw new UsageError("--dtype is for --to safetensors; a GGUF file takes --quantize");
+  const type = TYPES.find((known) => known.toLowerCase() === quantize?.toLowerCase());
+  if (quantize !== undefined && !type) throw new UsageError(`--quantize must be one of ${TYPES.join(", ")}; got ${quantize}`);
+  return { to: "gguf", quantize: type };
+}
