@@ -2,6 +2,7 @@ import { UnknownNameError } from "@moekit/core";
 import { routerByName } from "@moekit/routing";
 import { findFamily, modelFamilies } from "../families/index.js";
 import { ConfigReader } from "./config-reader.js";
+import { readQuantization } from "./read-quantization.js";
 import type { RouterConfig } from "./feed-forward-config.js";
 import type { HuggingFaceConfig, LayerConfig, ModelConfig } from "./model-config.js";
 
@@ -29,6 +30,8 @@ export function parseConfig(source: HuggingFaceConfig): ModelConfig {
   if (!family) throw new UnknownNameError({ in: "parseConfig: model_type", name: modelType, known: modelFamilies() });
   const parsed = family.config(read);
   const router = own ? readRouter(read) : undefined;
+  // Whoever opens the files needs it; here it is only checked.
+  readQuantization(read);
   read.finish();
   return { ...parsed, family: family.modelType, layers: parsed.layers.map((layer) => replaceRouter(layer, router)), source };
 }

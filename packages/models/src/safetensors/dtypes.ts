@@ -1,4 +1,5 @@
 import { CheckpointError, fromF16, toBf16, toF16 } from "@moekit/core";
+import { f8_e4m3 } from "@moekit/core/packed";
 
 /**
  * Element types of safetensors files that can be read. Floats arrive as float32, integers and booleans as int32.
@@ -25,6 +26,9 @@ const CODECS = {
   F32: { size: 4, array: Float32Array },
   F16: { size: 2, array: Float32Array, decode: (b: Uint8Array, to: Float32Array, at: number) => decodeHalves(b, to, at, fromF16) },
   BF16: { size: 2, array: Float32Array, decode: (b: Uint8Array, to: Float32Array, at: number) => decodeHalves(b, to, at, (half) => half << 16) },
+  F8_E4M3: { size: 1, array: Float32Array, decode: (b: Uint8Array, to: Float32Array, at: number) => f8_e4m3.decode(b, to.subarray(at, at + b.length)) },
+  F8_E5M2: { size: 1, array: Float32Array, decode: (b: Uint8Array, to: Float32Array, at: number) => decodeBytes(b, to, at, (byte) => fromF16(byte << 8)) },
+  F8_E8M0: { size: 1, array: Float32Array, decode: (b: Uint8Array, to: Float32Array, at: number) => decodeBytes(b, to, at, fromE8M0) },
   I64: { size: 8, array: Int32Array, decode: decodeI64 },
   I32: { size: 4, array: Int32Array },
   U8: { size: 1, array: Int32Array, decode: (b: Uint8Array, to: Int32Array, at: number) => to.set(b, at) },
@@ -43,6 +47,17 @@ function decodeHalves(bytes: Uint8Array, target: Float32Array, at: number, conve
   const halves = new Uint16Array(bytes.buffer, 0, bytes.length / 2);
   const bits = new Uint32Array(target.buffer, target.byteOffset + at * 4, halves.length);
   for (let i = 0; i < halves.length; i++) bits[i] = convert(halves[i]!);
+}
+
+function decodeBytes(bytes: Uint8Array, target: Float32Array, at: number, convert: (byte: number) => number): void {
+  const bits = new Uint32Array(target.buffer, target.byteOffset + at * 4, bytes.length);
+  for (let i = 0; i < bytes.length; i++) bits[i] = convert(bytes[i]!);
+}
+
+/** Bits of 2^(byte - 127): the exponent of a float32, of which 0 is a subnormal number and 255 is NaN. */
+function fromE8M0(byte: number): number {
+  if (byte === 255) return 0x7fc00000;
+  return byte === 0 ? 0x00400000 : byte << 23;
 }
 
 function decodeI64(bytes: Uint8Array, target: Int32Array, at: number): void {

@@ -24,7 +24,7 @@ const CHUNK_BYTES = 1 << 22;
  * A safetensors file, open for reading tensors by name. Only the header is read on opening, and it is validated completely:
  * dtypes, shapes, and that the tensors fill the file without gap or overlap.
  *
- * F64, F32, F16 and BF16 arrive as `Float32Array`; I64, I32, U8 and BOOL as `Int32Array`.
+ * F64, F32, F16, BF16 and the 8-bit floats arrive as `Float32Array`; I64, I32, U8 and BOOL as `Int32Array`.
  *
  * @source https://huggingface.co/docs/safetensors
  * @example

@@ -47,6 +47,11 @@ describe("reading", () => {
       // 0x3c00 = 1, 0xc000 = -2, 0x0001 = 2^-24, 0x7c00 = infinity, 0x7bff = 65504
       ["F16", [0x00, 0x3c, 0x00, 0xc0, 0x01, 0x00, 0x00, 0x7c, 0xff, 0x7b], [1, -2, 2 ** -24, Infinity, 65504]],
       ["BF16", [0x80, 0x3f, 0x00, 0xc0, 0x80, 0x7f], [1, -2, Infinity]],
+      // Sign, 4 of exponent (bias 7), 3 of mantissa: 0x38 = 1, 0xc4 = -3, 0x7e = 448, 0x01 = 2^-9, 0xff = NaN
+      ["F8_E4M3", [0x38, 0xc4, 0x7e, 0x01, 0xff], [1, -3, 448, 2 ** -9, NaN]],
+      // Sign, 5 of exponent (bias 15), 2 of mantissa: 0x3c = 1, 0xc2 = -3, 0x7b = 57344, 0x01 = 2^-16, 0x7c = infinity
+      ["F8_E5M2", [0x3c, 0xc2, 0x7b, 0x01, 0x7c, 0x7f], [1, -3, 57344, 2 ** -16, Infinity, NaN]],
+      ["F8_E8M0", [127, 128, 0, 1, 254, 255], [1, 2, 2 ** -127, 2 ** -126, 2 ** 127, NaN]],
       ["I64", [255, 255, 255, 255, 255, 255, 255, 255, 7, 0, 0, 0, 0, 0, 0, 0], [-1, 7]],
       ["I32", [254, 255, 255, 255], [-2]],
       ["U8", [200, 3], [200, 3]],
@@ -149,7 +154,7 @@ describe("damaged files", () => {
     });
     const cuts = at.map((length) => valid.slice(0, length));
     const size = fc.oneof(fc.nat(16), fc.constantFrom(-1, 2 ** 31, 2 ** 53, 1e308, 0.5), fc.string(), fc.constant(null));
-    const info = fc.record({ dtype: fc.constantFrom("F32", "U8", "BF16", "Q4", "__proto__"), shape: fc.array(size, { maxLength: 3 }), data_offsets: fc.array(size, { maxLength: 3 }) });
+    const info = fc.record({ dtype: fc.constantFrom("F32", "U8", "BF16", "F8_E4M3", "Q4", "__proto__"), shape: fc.array(size, { maxLength: 3 }), data_offsets: fc.array(size, { maxLength: 3 }) });
     const headers = fc.tuple(fc.dictionary(fc.string(), fc.oneof(info, fc.jsonValue()), { maxKeys: 3 }), fc.uint8Array({ maxLength: 16 })).map(([header, data]) => fileOf(header, data));
     const texts = fc.tuple(fc.string(), fc.uint8Array({ maxLength: 8 })).map(([text, data]) => fileOf(text, data));
     await fc.assert(
