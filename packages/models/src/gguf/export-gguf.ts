@@ -53,8 +53,9 @@ const SMALLER_BLOCKS: Partial<Record<GgufTensorType, GgufTensorType>> = { q4_K: 
  */
 export async function exportGguf({ config, weights }: HuggingFaceModel, path: string, { quantize = "f32", metadata = new Map() }: ExportGgufOptions = {}): Promise<Partial<Record<GgufTensorType, number>>> {
   const family = familyOfModelType(config.model_type);
+  const own = settings(family, config, quantize);
   const tensors = tensorSources(family, { config, weights }, quantize);
-  await writeGguf(path, { metadata: new Map([...settings(family, config, quantize), ...metadata]), tensors });
+  await writeGguf(path, { metadata: new Map([...own, ...metadata]), tensors });
   const counts: Partial<Record<GgufTensorType, number>> = {};
   for (const { type } of tensors.values()) counts[type] = (counts[type] ?? 0) + 1;
   return counts;

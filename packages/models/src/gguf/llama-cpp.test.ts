@@ -12,7 +12,7 @@ import { openWeights } from "../safetensors/sharded.js";
 import { fixtureFolder, fixtureJson, fixtureTensors, maxDifference, rowsOf, useBackend } from "../testing/fixtures.js";
 import { llamaCppLogits, noLlamaCpp } from "../testing/llama-cpp.js";
 import { exportGguf, type GgufExportType } from "./export-gguf.js";
-import { text, u32 } from "./mapping/config-rule.js";
+import { text } from "./mapping/config-rule.js";
 
 let folder: string;
 beforeAll(async () => {

@@ -34,7 +34,7 @@ export const glm4Moe: GgufFamily = {
   ],
   config: [
     ...decoder({ normEps: 1e-5, rope: { theta: 10000 } }),
-    ...groupedHeads,
+    ...groupedHeads(),
     partialRotary,
     ...scoredExperts,
     renormalised(true),

@@ -41,7 +41,7 @@ export const gptOss: GgufFamily = {
   tensors: [...outerTensors, ...attentionTensors("halves"), { gguf: "blk.{l}.attn_sinks.weight", hf: `${inLayer}self_attn.sinks`, exact: true }, feedForwardNorm("post_attention_norm"), ...expertRules],
   config: [
     ...decoder({ normEps: 1e-5, rope: { theta: 150000, truncate: false } }),
-    ...groupedHeads,
+    ...groupedHeads(64),
     ...experts(["num_local_experts", "num_experts"]),
     count("intermediate_size", "expert_feed_forward_length"),
     stated((config) => ({ feed_forward_length: u32(Number(config.intermediate_size)) })),

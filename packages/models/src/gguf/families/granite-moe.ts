@@ -21,7 +21,7 @@ const tensors: TensorRule[] = [
 
 const config = [
   ...decoder({ normEps: 1e-6, rope: { theta: 10000 } }),
-  ...groupedHeads,
+  ...groupedHeads(),
   ...experts(["num_local_experts"]),
   count("intermediate_size", "feed_forward_length"),
   real("attention_multiplier", "attention.scale", { fallback: 1 }),

@@ -16,7 +16,7 @@ export const hunyuanMoe: GgufFamily = {
   tensors: [...outerTensors, ...attentionTensors("halves"), ...norms, feedForwardNorm("ffn_norm"), ...expertTensors({ ...STANDARD_EXPERTS, router: "mlp.gate.wg.weight" }), ...sharedExpertTensors("mlp.shared_mlp")],
   config: [
     ...decoder({ normEps: 1e-5, rope: { theta: 10000 } }),
-    ...groupedHeads,
+    ...groupedHeads(),
     ...experts(["num_experts"], "moe_topk"),
     count("intermediate_size", "feed_forward_length"),
     stated((config) => ({ expert_feed_forward_length: u32(Number(config.intermediate_size)), expert_shared_feed_forward_length: u32(Number(config.intermediate_size)) })),

@@ -9,5 +9,5 @@ export const llama: GgufFamily = {
   architecture: "llama",
   matches: (metadata) => metadata.count("llama.expert_count", 0) === 0,
   tensors: [...outerTensors, ...attentionTensors("neighbours"), feedForwardNorm("ffn_norm"), ...denseTensors],
-  config: [...decoder({ normEps: 1e-6, rope: { theta: 10000 } }), ...groupedHeads, count("intermediate_size", "feed_forward_length"), tensorFlag("attention_bias", "blk.0.attn_q.bias"), only("mlp_bias", false)],
+  config: [...decoder({ normEps: 1e-6, rope: { theta: 10000 } }), ...groupedHeads(), count("intermediate_size", "feed_forward_length"), tensorFlag("attention_bias", "blk.0.attn_q.bias"), only("mlp_bias", false)],
 };

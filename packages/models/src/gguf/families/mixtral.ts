@@ -13,7 +13,7 @@ export const mixtral: GgufFamily = {
   tensors: [...outerTensors, ...attentionTensors("neighbours"), feedForwardNorm("ffn_norm"), ...expertTensors(names)],
   config: [
     ...decoder({ normEps: 1e-5, rope: { theta: 1e6 } }),
-    ...groupedHeads,
+    ...groupedHeads(),
     ...experts(["num_local_experts", "num_experts"]),
     count("intermediate_size", "feed_forward_length"),
     slidingWindow,

@@ -10,7 +10,7 @@ export const olmoe: GgufFamily = {
   tensors: [...outerTensors, ...attentionTensors("halves"), ...queryKeyNorms, feedForwardNorm("ffn_norm"), ...expertTensors(STANDARD_EXPERTS)],
   config: [
     ...decoder({ normEps: 1e-5, rope: { theta: 10000 } }),
-    ...groupedHeads,
+    ...groupedHeads(),
     ...experts(),
     renormalised(false),
     count("intermediate_size", "feed_forward_length"),

@@ -18,7 +18,7 @@ export const qwen2Moe: GgufFamily = {
   ],
   config: [
     ...decoder({ normEps: 1e-6, rope: { theta: 10000 } }),
-    ...groupedHeads,
+    ...groupedHeads(),
     ...experts(),
     renormalised(false),
     denseLayers,

@@ -17,7 +17,7 @@ export const qwen3Moe: GgufFamily = {
   tensors: [...outerTensors, ...attentionTensors("halves"), ...queryKeyNorms, feedForwardNorm("ffn_norm"), ...denseTensors, ...expertTensors(STANDARD_EXPERTS)],
   config: [
     ...decoder({ normEps: 1e-6, rope: { theta: 10000 } }),
-    ...groupedHeads,
+    ...groupedHeads(),
     ...experts(),
     renormalised(true),
     denseLayers,

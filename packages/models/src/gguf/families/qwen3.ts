@@ -10,7 +10,7 @@ export const qwen3: GgufFamily = {
   tensors: [...outerTensors, ...attentionTensors("halves"), ...queryKeyNorms, feedForwardNorm("ffn_norm"), ...denseTensors],
   config: [
     ...decoder({ normEps: 1e-6, rope: { theta: 10000 } }),
-    ...groupedHeads,
+    ...groupedHeads(128),
     count("intermediate_size", "feed_forward_length"),
     tensorFlag("attention_bias", "blk.0.attn_q.bias"),
     only("use_sliding_window", false),

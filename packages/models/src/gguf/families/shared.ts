@@ -58,8 +58,11 @@ const tokenIds: ConfigRule = {
   toConfig: ({ file: { metadata } }) => Object.fromEntries(Object.entries(TOKEN_IDS).flatMap(([hf, gguf]) => (metadata.has(gguf) ? [[hf, metadata.count(gguf)]] : []))),
 };
 
-/** Heads of keys and values, and the width of a head where it is not `hidden_size / num_attention_heads`. */
-export const groupedHeads: ConfigRule[] = [
+/**
+ * Heads of keys and values, and the width of a head.
+ * @param defaultHeadDim - Of the family's class in transformers, where it is not `hidden_size / num_attention_heads`.
+ */
+export const groupedHeads = (defaultHeadDim?: number): ConfigRule[] => [
   {
     keys: ["num_key_value_heads"],
     toGguf: (config) => ({ "attention.head_count_kv": u32(Number(config.num_key_value_heads ?? config.num_attention_heads)) }),
@@ -69,12 +72,12 @@ export const groupedHeads: ConfigRule[] = [
     keys: ["head_dim"],
     toGguf(config) {
       const own = Number(config.hidden_size) / Number(config.num_attention_heads);
-      const headDim = Number(config.head_dim ?? own);
+      const headDim = Number(config.head_dim ?? defaultHeadDim ?? own);
       return { "rope.dimension_count": u32(headDim), ...(headDim === own ? {} : { "attention.key_length": u32(headDim), "attention.value_length": u32(headDim) }) };
     },
     toConfig(from) {
-      if (!from.has("attention.key_length")) return {};
-      const headDim = from.count("attention.key_length");
+      if (!from.has("attention.key_length") && defaultHeadDim === undefined) return {};
+      const headDim = from.count("attention.key_length", from.count("embedding_length") / from.count("attention.head_count"));
       if (from.count("attention.value_length", headDim) !== headDim) throw new ConfigError(`openGguf: attention.key_length ${headDim} and attention.value_length must be equal in this family; the latter is ${from.count("attention.value_length")}.`);
       return { head_dim: headDim };
     },
@@ -100,7 +103,7 @@ export const scoredExperts: ConfigRule[] = [
   ...experts(["n_routed_experts"]),
   count("n_shared_experts", "expert_shared_count"),
   count("moe_intermediate_size", "expert_feed_forward_length"),
-  count("first_k_dense_replace", "leading_dense_block_count", { fallback: 0 }),
+  count("first_k_dense_replace", "leading_dense_block_count"),
   count("n_group", "expert_group_count", { fallback: 1 }),
   count("topk_group", "expert_group_used_count", { fallback: 1 }),
   real("routed_scaling_factor", "expert_weights_scale", { fallback: 1 }),
