@@ -6,6 +6,7 @@ import { readQuantization, type Quantization } from "../config/read-quantization
 import type { HuggingFaceConfig } from "../config/model-config.js";
 import { openGguf } from "../gguf/open-gguf.js";
 import { BlockScaledTensors } from "../safetensors/block-scaled.js";
+import { Mxfp4Tensors } from "../safetensors/mxfp4-tensors.js";
 import type { TensorReader } from "../safetensors/safetensors-file.js";
 import { openWeights } from "../safetensors/sharded.js";
 
@@ -20,7 +21,7 @@ export interface Checkpoint {
 }
 
 /**
- * Opens a Hugging Face folder or a `.gguf` file. Only headers are read. Matrices of 8-bit floats are unpacked as they are read. Close `weights` in the end.
+ * Opens a Hugging Face folder or a `.gguf` file. Only headers are read. Matrices of 8-bit and 4-bit floats are unpacked as they are read. Close `weights` in the end.
  * @throws CheckpointError if there is no such model, or it is damaged.
  * @example
  * const { config, weights } = await openCheckpoint("OLMoE-1B-7B-Q4_K_M.gguf");
@@ -34,9 +35,9 @@ export async function openCheckpoint(path: string): Promise<Checkpoint> {
   return { config, weights: quantization ? await unpacked(weights, quantization) : weights };
 }
 
-async function unpacked(weights: TensorReader, { block }: Quantization): Promise<TensorReader> {
+async function unpacked(weights: TensorReader, quantization: Quantization): Promise<TensorReader> {
   try {
-    return new BlockScaledTensors(weights, block);
+    return quantization.kind === "fp8" ? new BlockScaledTensors(weights, quantization.block) : new Mxfp4Tensors(weights);
   } catch (error) {
     await weights.close();
     throw error;
