@@ -1,6 +1,6 @@
 export { createModel } from "./create-model.js";
 export { convertCheckpoint, type ConversionOptions, type ConversionTarget } from "./checkpoint/convert.js";
-export { loadConfig, loadModel } from "./checkpoint/load-model.js";
+export { loadConfig, loadModel, type LoadOptions, type WeightFormat } from "./checkpoint/load-model.js";
 export { openCheckpoint, type Checkpoint } from "./checkpoint/open-checkpoint.js";
 export { saveModel } from "./checkpoint/save-model.js";
 export { saveTensors, type SaveOptions } from "./checkpoint/save-tensors.js";
@@ -29,4 +29,4 @@ export { writeSafetensors, type WriteOptions } from "./safetensors/write.js";
 export { huggingFaceAuxLoss } from "./scoring/aux-loss.js";
 export { recordedTrace } from "./scoring/recorded-trace.js";
 export { nextTokenLoss, scoreModel } from "./scoring/score.js";
-export { createTokenizer, loadTokenizer, type TextTokenizer } from "./tokenizer.js";
+export { createTokenizer, loadTokenizer, type TextTokenizer } from "./tokenizer/tokenizer.js";

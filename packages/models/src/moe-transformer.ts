@@ -1,9 +1,10 @@
 /** B sequences of S tokens, T = B S, D model width, V vocabulary. */
 import * as tf from "@tensorflow/tfjs";
-import { constantVariable, gatherRows, linear, ShapeError, tidy, weightVariable, type ForwardOptions, type LanguageModel, type LayerRouting, type RouteContext, type RoutingTrace } from "@moekit/core";
+import { constantVariable, gatherRows, packedGatherRows, ShapeError, tidy, weightVariable, type ForwardOptions, type LanguageModel, type LayerRouting, type RouteContext, type RoutingTrace } from "@moekit/core";
 import { DecoderLayer } from "./blocks/decoder-layer.js";
-import { Linear } from "./blocks/linear.js";
+import { Linear, project } from "./blocks/linear.js";
 import { ZERO_INIT, type ModelInit } from "./blocks/model-init.js";
+import { PackedWeight } from "./blocks/packed-weight.js";
 import { createNorm, type Norm } from "./blocks/norm.js";
 import { rotaryTables, type RotaryTables } from "./blocks/rotary-tables.js";
 import type { RotaryConfig } from "./config/attention-config.js";
@@ -46,7 +47,7 @@ export interface DecoderOutput {
  * const { logits, trace } = model.forward(tf.tensor2d([[5, 7, 11]], [1, 3], "int32"));
  */
 export class MoeTransformer implements LanguageModel {
-  readonly embedding: { readonly weight: tf.Variable };
+  readonly embedding: { readonly weight: tf.Variable | PackedWeight };
   readonly layers: readonly DecoderLayer[];
   readonly norm: Norm;
   /** Left out where the head is the embedding matrix. */
@@ -60,8 +61,8 @@ export class MoeTransformer implements LanguageModel {
     init: ModelInit = ZERO_INIT,
   ) {
     const { vocabSize, hiddenSize, norm, tieEmbeddings, headBias } = config;
-    const table = { seed: init.seed, std: init.tableStd };
-    this.embedding = { weight: weightVariable([vocabSize, hiddenSize], { ...table, stream: "embedding" }) };
+    const table = { seed: init.seed, std: init.tableStd, packed: init.packed };
+    this.embedding = { weight: init.packed ? new PackedWeight([vocabSize, hiddenSize]) : weightVariable([vocabSize, hiddenSize], { ...table, stream: "embedding" }) };
     this.layers = config.layers.map((layer, index) => new DecoderLayer(layer, config, `layers.${index}`, init));
     this.norm = createNorm(config.lastNorm ?? norm, hiddenSize);
     if (!tieEmbeddings) this.head = new Linear(hiddenSize, vocabSize, { init: { ...table, stream: "head" }, bias: headBias });
@@ -89,7 +90,7 @@ export class MoeTransformer implements LanguageModel {
     const tokens = { ...context, ...tokenIds(batch, length, start) };
     const tables = tablesByConfig(this.config, start, length);
     const trace: LayerRouting[] = [];
-    let h_TD = scaled(gatherRows(this.embedding.weight as tf.Tensor2D, tf.reshape(ids, [batch * length])), this.config.embeddingScale);
+    let h_TD = scaled(lookUp(this.embedding.weight, tf.reshape(ids, [batch * length])), this.config.embeddingScale);
     this.layers.forEach((layer, index) => {
       const own: RouteContext = { ...tokens, layer: index, previous: trace.at(-1)?.routing };
       const { rotary } = this.config.layers[index]!.attention;
@@ -103,9 +104,13 @@ export class MoeTransformer implements LanguageModel {
   private project(hidden_BSD: tf.Tensor3D): tf.Tensor3D {
     const [batch, length, width] = hidden_BSD.shape;
     const rows_TD: tf.Tensor2D = tf.reshape(hidden_BSD, [batch * length, width]);
-    const logits_TV = this.head ? this.head.forward(rows_TD) : linear(rows_TD, this.embedding.weight as tf.Tensor2D, this.headBias as tf.Tensor1D | undefined);
+    const logits_TV = this.head ? this.head.forward(rows_TD) : project(rows_TD, this.embedding.weight, this.headBias);
     return tf.reshape(scaled(logits_TV, this.config.logitScale), [batch, length, -1]);
   }
+}
+
+function lookUp(table: tf.Variable | PackedWeight, ids_T: tf.Tensor1D): tf.Tensor2D {
+  return table instanceof PackedWeight ? packedGatherRows(table.matrix, ids_T) : gatherRows(table as tf.Tensor2D, ids_T);
 }
 
 const scaled = <T extends tf.Tensor>(x: T, factor = 1): T => (factor === 1 ? x : tf.mul(x, factor));

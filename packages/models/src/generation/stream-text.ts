@@ -1,4 +1,4 @@
-import type { TextTokenizer } from "../tokenizer.js";
+import type { TextTokenizer } from "../tokenizer/tokenizer.js";
 
 /** What a decoder puts where the bytes of a character are not complete yet. */
 const INCOMPLETE = "\uFFFD";

@@ -20,6 +20,13 @@ export function scatter(from: Float32Array, { offset, strides }: Omit<Place, "na
   });
 }
 
+/** The element of the tensor where each row of a view begins. */
+export function rowStarts({ offset, strides }: Omit<Place, "names">, shape: readonly number[]): number[] {
+  const starts: number[] = [];
+  walk(shape, strides, offset, (_at, start) => starts.push(start));
+  return starts;
+}
+
 /** Calls `line` for each run along the last axis: where it begins in the row-major copy and in the tensor. */
 function walk(shape: readonly number[], strides: readonly number[], offset: number, line: (at: number, start: number, count: number, step: number) => void): void {
   const count = shape.at(-1) ?? 1;

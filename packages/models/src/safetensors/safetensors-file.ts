@@ -1,4 +1,5 @@
-import { CheckpointError } from "@moekit/core";
+import { CheckpointError, type PackedFormat, type PackedMatrix } from "@moekit/core";
+import { bf16, f16 } from "@moekit/core/packed";
 import { fileSource, memorySource, type ByteSource } from "../io/byte-source.js";
 import { codecOf } from "./dtypes.js";
 import { readHeader, type SafetensorsHeader, type TensorInfo } from "./header.js";
@@ -14,8 +15,13 @@ export interface TensorReader {
   read(name: string): Promise<HostTensor>;
   /** Reads into existing memory, e.g. one expert into its place in a bank. */
   readInto(name: string, target: Float32Array | Int32Array): Promise<void>;
+  /** The bytes of a tensor as `[rows, columns]`, all axes but the last taken together; undefined if it is not stored in low precision, row by row. */
+  readPacked?(name: string): Promise<PackedMatrix | undefined>;
   close(): Promise<void>;
 }
+
+/** What is stored as matrices can be computed with. */
+const PACKED: Readonly<Record<string, PackedFormat>> = { BF16: bf16, F16: f16 };
 
 /** Bytes that are converted at a time; the only memory besides the result. */
 const CHUNK_BYTES = 1 << 22;
@@ -80,6 +86,16 @@ export class SafetensorsFile implements TensorReader {
     const data = new (codecOf(info.dtype)!.array)(elements(shape));
     await this.fill({ ...info, begin: info.begin + begin * rowBytes, end: info.begin + end * rowBytes }, data);
     return { shape, data };
+  }
+
+  /** A BF16 or F16 tensor of at least two axes as it is stored; undefined for others. @throws CheckpointError if there is none of that name. */
+  async readPacked(name: string): Promise<PackedMatrix | undefined> {
+    const { dtype, shape, begin, end } = this.info(name);
+    const format = PACKED[dtype];
+    if (!format || shape.length < 2) return undefined;
+    const bytes = new Uint8Array(end - begin);
+    await this.source.read(bytes, begin);
+    return { format, shape: [elements(shape.slice(0, -1)), shape.at(-1)!], bytes };
   }
 
   /** Reads one tensor into memory of its element count and kind. */

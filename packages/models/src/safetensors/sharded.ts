@@ -1,6 +1,6 @@
 import { access, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { CheckpointError } from "@moekit/core";
+import { CheckpointError, type PackedMatrix } from "@moekit/core";
 import type { TensorInfo } from "./header.js";
 import type { HostTensor } from "./host-tensor.js";
 import { SafetensorsFile, type TensorReader } from "./safetensors-file.js";
@@ -51,6 +51,10 @@ class Shards implements TensorReader {
 
   async readInto(name: string, target: Float32Array | Int32Array): Promise<void> {
     return this.shard(name).readInto(name, target);
+  }
+
+  async readPacked(name: string): Promise<PackedMatrix | undefined> {
+    return this.shard(name).readPacked(name);
   }
 
   private shard(name: string): SafetensorsFile {
