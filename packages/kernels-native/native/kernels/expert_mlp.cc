@@ -2,9 +2,8 @@
 // N rows, E experts, D model width, F expert width; G, U [E, F, D], W [E, D, F].
 //
 // Hidden rows live in scratch only; the backward pass makes them anew.
-#include "activation.h"
+#include "expert_activation.h"
 #include "gemm.h"
-#include "loops.h"
 #include "segments.h"
 
 namespace moekit {
@@ -15,6 +14,7 @@ struct Mlp {
   int64_t N, E, D, F;
   Segments segments;
   const float *x, *gate, *up, *down, *gateBias, *upBias, *downBias;
+  Precision precision = moekit::precision();
 
   // Arguments: x, gate?, up, down, gateBias?, upBias?, downBias?, offsets, rows, experts, width, hidden.
   explicit Mlp(const Args& args)
@@ -26,44 +26,9 @@ struct Mlp {
   void project(const float* bank, const float* bias, int64_t e, int64_t from, int64_t to, float* out, int64_t ld) const {
     const int64_t start = segments.start(e), rows = segments.rows(e);
     if (bias) fillRows(out, rows, to - from, ld, bias + e * F + from);
-    gemm({rows, to - from, D, x + start * D, D, 1, bank + (e * F + from) * D, 1, D, out, ld, bias != nullptr});
+    gemm({rows, to - from, D, x + start * D, D, 1, bank + (e * F + from) * D, 1, D, out, ld, bias != nullptr, precision});
   }
 };
-
-// hidden = act(g) * u, or act(u) without g; u may be hidden itself.
-template <class A>
-void activate(const float* g, const float* u, float* hidden, int64_t count) {
-  if (!g) return mapTo(hidden, u, count, [](Vec x) { return mul(x, A::share(x)); });
-  mapTo(hidden, g, u, count, [](Vec x, Vec y) { return mul(mul(x, A::share(x)), y); });
-}
-
-// In place: g and u become their gradients, dHidden becomes hidden.
-template <class A>
-inline void activateBackwardAt(float* g, float* u, float* h, int64_t n) {
-  const bool full = n >= kWidth;
-  const auto get = [&](const float* p) { return full ? load(p) : loadPartial(p, n); };
-  const auto put = [&](float* p, Vec v) { full ? store(p, v) : storePartial(p, v, n); };
-  const Vec a = get(g ? g : u), dh = get(h), share = A::share(a);
-  const Vec value = mul(a, share), slope = A::slope(a, share);
-  if (!g) {
-    put(h, value);
-    return put(u, mul(dh, slope));
-  }
-  const Vec y = get(u);
-  put(h, mul(value, y));
-  put(g, mul(mul(dh, y), slope));
-  put(u, mul(dh, value));
-}
-
-template <class A>
-void activateBackward(float* g, float* u, float* dHidden, int64_t count) {
-  for (int64_t i = 0; i < count; i += kWidth) activateBackwardAt<A>(g ? g + i : nullptr, u + i, dHidden + i, count - i);
-}
-
-void sumRows(const float* x, int64_t rows, int64_t width, int64_t ld, float* out) {
-  clear(out, width);
-  for (int64_t n = 0; n < rows; n++) addScaled(out, x + n * ld, 1, width);
-}
 
 struct Gradients {
   float *x, *gate, *up, *down, *gateBias, *upBias, *downBias;
@@ -81,12 +46,12 @@ void backwardPiece(const Mlp& mlp, const float* dy, int64_t e, int64_t from, int
   float* u = scratch.floats(rows * width);
   if (g) mlp.project(mlp.gate, mlp.gateBias, e, from, to, g, width);
   mlp.project(mlp.up, mlp.upBias, e, from, to, u, width);
-  gemm({rows, width, D, dyRows, D, 1, mlp.down + e * D * F + from, F, 1, hidden, width});
+  gemm({rows, width, D, dyRows, D, 1, mlp.down + e * D * F + from, F, 1, hidden, width, false, mlp.precision});
   activateBackward<A>(g, u, hidden, rows * width);
-  gemm({D, width, rows, dyRows, 1, D, hidden, width, 1, grads.down + e * D * F + from, F});
+  gemm({D, width, rows, dyRows, 1, D, hidden, width, 1, grads.down + e * D * F + from, F, false, mlp.precision});
   const int64_t bank = (e * F + from) * D;
-  if (g) gemm({width, D, rows, g, 1, width, x, D, 1, grads.gate + bank, D});
-  gemm({width, D, rows, u, 1, width, x, D, 1, grads.up + bank, D});
+  if (g) gemm({width, D, rows, g, 1, width, x, D, 1, grads.gate + bank, D, false, mlp.precision});
+  gemm({width, D, rows, u, 1, width, x, D, 1, grads.up + bank, D, false, mlp.precision});
   if (grads.gateBias) sumRows(g, rows, width, width, grads.gateBias + e * F + from);
   if (grads.upBias) sumRows(u, rows, width, width, grads.upBias + e * F + from);
   for (int64_t n = 0; n < rows; n++) {
@@ -121,7 +86,7 @@ void expertMlp(const Args& args) {
     const int64_t start = mlp.segments.start(e), rows = mlp.segments.rows(e);
     float* out = y + start * D + from;
     if (mlp.downBias) fillRows(out, rows, to - from, D, mlp.downBias + e * D + from);
-    gemm({rows, to - from, F, hidden + start * F, F, 1, mlp.down + (e * D + from) * F, 1, F, out, D, mlp.downBias != nullptr});
+    gemm({rows, to - from, F, hidden + start * F, F, 1, mlp.down + (e * D + from) * F, 1, F, out, D, mlp.downBias != nullptr, mlp.precision});
   });
   clear(y + mlp.segments.end() * D, (mlp.N - mlp.segments.end()) * D);
 }
@@ -143,7 +108,7 @@ void expertMlpGrad(const Args& args) {
   });
   mlp.segments.pieces(D, 64, [&](int64_t e, int64_t from, int64_t to) {
     const int64_t start = mlp.segments.start(e), rows = mlp.segments.rows(e);
-    Gemm g{rows, to - from, F, dUp + start * F, F, 1, mlp.up + e * F * D + from, D, 1, grads.x + start * D + from, D};
+    Gemm g{rows, to - from, F, dUp + start * F, F, 1, mlp.up + e * F * D + from, D, 1, grads.x + start * D + from, D, false, mlp.precision};
     gemm(g);
     if (mlp.gate) {
       g.a = dGate + start * F;

@@ -152,6 +152,43 @@ void experts(const InstructionSet& set) {
   }
 }
 
+// Every format: numbers that rows are a multiple of, and bytes of as many.
+void packedWeights(const InstructionSet& set) {
+  struct Format { int64_t unit, bytes; };
+  const Format formats[] = {{1, 2}, {1, 2}, {1, 1}, {32, 34}, {32, 18}, {32, 20}, {32, 22}, {32, 24}, {256, 144}, {256, 176}, {256, 210}, {32, 17}};
+  for (int f = 0; f < 12; f++) {
+    const int64_t I = formats[f].unit == 1 ? 67 : formats[f].unit, rowBytes = I / formats[f].unit * formats[f].bytes;
+    for (int64_t N : {0, 1, 3, 7, 9}) {
+      for (int64_t O : {1, 5, 70}) {
+        const std::vector<double> sizes{double(N), double(O), double(I), double(f)};
+        Call("packedMatmul").floats(N * I).bytes(O * rowBytes).floats(N * O).numbers(sizes).run(set);
+        Call("packedMatmulInput").floats(N * O).bytes(O * rowBytes).floats(N * I).numbers(sizes).run(set);
+      }
+    }
+    Call("packedGatherRows").bytes(3 * rowBytes).ints({2, -1, 0}).floats(3 * I).numbers({3, 3, double(I), double(f)}).run(set);
+    Call("packedMatmul").floats(I).bytes(rowBytes - 1).floats(1).numbers({1, 1, double(I), double(f)}).mustFail(set);
+
+    const Ints offsets{0, 3, 3, 16, 17};
+    const int64_t N = 19, E = 4, D = I, F = I;
+    for (int gated = 0; gated < 2; gated++) {
+      const auto arguments = [&](const char* kernel) {
+        Call call(kernel);
+        call.floats(N * D);
+        (gated ? call.bytes(E * F * rowBytes) : call.none()).bytes(E * F * rowBytes).bytes(E * D * rowBytes);
+        (gated ? call.floats(E * F) : call.none()).floats({E * F, E * D}).ints(offsets).numbers({double(N), double(E), double(D), double(F), double(f), double(f), double(f)});
+        return call;
+      };
+      arguments("packedExpertMlp").floats(N * D).numbers({0}).run(set);
+      Call grad = arguments("packedExpertMlpGrad");
+      grad.floats(N * D).numbers({0}).floats(N * D);
+      (gated ? grad.floats(E * F) : grad.none()).floats({E * F, E * D}).run(set);
+    }
+  }
+  Call("packedGatherRows").bytes(6).ints({3}).floats(1).numbers({1, 3, 1, 0}).mustFail(set);
+  Call("packedMatmul").floats(33).bytes(100).floats(1).numbers({1, 1, 33, 3}).mustFail(set);
+  Call("packedMatmul").floats(32).bytes(100).floats(1).numbers({1, 1, 32, 12}).mustFail(set);
+}
+
 void attentions(const InstructionSet& set) {
   struct Case { int64_t S, L, H, G, d, e; double causal, window; };
   for (const Case& c : {Case{7, 7, 3, 3, 5, 5, 1, 0}, Case{1, 300, 4, 2, 9, 3, 1, 0}, Case{150, 150, 2, 1, 4, 4, 1, 131}, Case{5, 2, 2, 2, 3, 3, 0, 0}, Case{0, 3, 2, 1, 3, 3, 1, 0}, Case{6, 6, 1, 1, 8, 16, 0, 2}}) {
@@ -240,6 +277,7 @@ void everything() {
     products(set);
     convolutions(set);
     experts(set);
+    packedWeights(set);
     attentions(set);
     rowOps(set);
     moves(set);

@@ -3,7 +3,7 @@ import type { AddonArgument } from "../addon.js";
 import type { Host, KernelInputs, OpKernels } from "../kernel.js";
 
 /** Numbers of the activations in `native/kernels/activation.h`. */
-const ACTIVATIONS: Readonly<Record<string, number>> = { silu: 0, gelu: 1, relu: 2 };
+export const ACTIVATIONS: Readonly<Record<string, number>> = { silu: 0, gelu: 1, relu: 2 };
 
 /** Inputs with a gradient, in the order of the outputs. */
 const DIFFERENTIABLE = ["x", "gate", "up", "down", "gateBias", "upBias", "downBias"] as const;

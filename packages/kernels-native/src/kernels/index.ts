@@ -6,6 +6,7 @@ import { elementwiseKernels } from "./elementwise.js";
 import { expertMlpKernels } from "./expert-mlp.js";
 import { groupedMatmulKernels } from "./grouped-matmul.js";
 import { linearKernels, matmulKernels } from "./matmul.js";
+import { packedKernels } from "./packed.js";
 import { reduceKernels } from "./reduce.js";
 import { routingKernels } from "./routing.js";
 import { transformerKernels } from "./transformer.js";
@@ -18,6 +19,7 @@ export const opKernels: OpKernels = {
   ...linearKernels,
   ...groupedMatmulKernels,
   ...expertMlpKernels,
+  ...packedKernels,
   ...attentionKernels,
   ...transformerKernels,
   ...routingKernels,

@@ -50,16 +50,17 @@ export const packedExpertMlpCases: OpCase[] = [
   packedMlpCase("no rows", every(bf16), { counts: [0, 0], dim: 3, hidden: 2 }, SWIGLU),
   packedMlpCase("one row, all sizes one", every(bf16), { counts: [1], dim: 1, hidden: 1 }, SWIGLU),
   packedMlpCase("prime sizes, an expert without rows, rows of no expert", every(bf16), { ...ODD, dim: 5, hidden: 7 }, SWIGLU),
-  packedMlpCase("with biases", every(q8_0), { ...ODD, dim: 32, hidden: 64 }, { ...SWIGLU, bias: true }),
-  packedMlpCase("gated GELU, two formats", { up: q8_0, down: q4_0 }, { ...ODD, dim: 64, hidden: 32 }, { activation: "gelu", gated: true, bias: false }),
+  packedMlpCase("with biases", every(q8_0), { ...ODD, dim: 32, hidden: 32 }, { ...SWIGLU, bias: true }),
+  packedMlpCase("gated GELU, two formats", { up: q8_0, down: q4_0 }, { counts: [2, 0, 1], spare: 1, dim: 64, hidden: 32 }, { activation: "gelu", gated: true, bias: false }),
   packedMlpCase("ReLU with biases", every(q4_0), { ...ODD, dim: 32, hidden: 32 }, { activation: "relu", gated: false, bias: true }),
-  packedMlpCase("one expert gets all", every(q8_0), { counts: [0, 37, 0], dim: 32, hidden: 96 }, SWIGLU),
+  packedMlpCase("one expert gets all", every(bf16), { counts: [0, 11, 0], dim: 5, hidden: 3 }, SWIGLU),
+  { ...packedMlpCase("many rows", every(q8_0), { counts: [37, 0, 8], dim: 32, hidden: 96 }, { ...SWIGLU, bias: true }), differentiable: [] },
   { ...packedMlpCase("K-quants of two formats", { up: q4_K, down: q6_K }, { ...ODD, dim: 256, hidden: 256 }, SWIGLU), differentiable: [] },
   ...packedFormats.map((format) => ({ ...packedMlpCase(format.name, every(format), { counts: [1, 6], dim: format.blockSize, hidden: format.blockSize }, SWIGLU), differentiable: format.blockSize > 32 ? [] : ["x"] })),
   {
-    ...packedMlpCase("q8_0, 1024 rows, 16 experts, 128 to 256", every(q8_0), { counts: new Array<number>(16).fill(64), dim: 128, hidden: 256 }, SWIGLU),
+    ...packedMlpCase("q8_0, 512 rows, 8 experts, 128 to 256", every(q8_0), { counts: new Array<number>(8).fill(64), dim: 128, hidden: 256 }, SWIGLU),
     differentiable: [],
-    bench: { flops: 6 * 1024 * 128 * 256 },
+    bench: { flops: 6 * 512 * 128 * 256 },
   },
 ];
 
