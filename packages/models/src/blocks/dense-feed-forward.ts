@@ -10,10 +10,10 @@ export class DenseFeedForward implements FeedForward {
   readonly up: Linear;
   readonly down: Linear;
 
-  constructor(hiddenSize: number, { width, bias }: Pick<DenseConfig, "width" | "bias">, stream: string, { seed, std, residualStd }: ModelInit) {
-    this.gate = new Linear(hiddenSize, width, { init: { seed, stream: `${stream}.gate`, std }, bias });
-    this.up = new Linear(hiddenSize, width, { init: { seed, stream: `${stream}.up`, std }, bias });
-    this.down = new Linear(width, hiddenSize, { init: { seed, stream: `${stream}.down`, std: residualStd }, bias });
+  constructor(hiddenSize: number, { width, bias }: Pick<DenseConfig, "width" | "bias">, stream: string, { seed, std, residualStd, packed }: ModelInit) {
+    this.gate = new Linear(hiddenSize, width, { init: { seed, stream: `${stream}.gate`, std, packed }, bias });
+    this.up = new Linear(hiddenSize, width, { init: { seed, stream: `${stream}.up`, std, packed }, bias });
+    this.down = new Linear(width, hiddenSize, { init: { seed, stream: `${stream}.down`, std: residualStd, packed }, bias });
   }
 
   forward(x: Tensor2D): Tensor2D {

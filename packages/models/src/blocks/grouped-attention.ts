@@ -22,11 +22,11 @@ export class GroupedAttention implements Attention {
     private readonly config: GroupedAttentionConfig,
     { hiddenSize, norm }: AttentionSizes,
     stream: string,
-    { seed, std, residualStd }: ModelInit,
+    { seed, std, residualStd, packed }: ModelInit,
   ) {
     const { numHeads, numKeyValueHeads, headDim, bias, qkNorm, sinks } = config;
     const [queries, keys] = [numHeads * headDim, numKeyValueHeads * headDim];
-    const init = (name: string, ownStd = std) => ({ seed, stream: `${stream}.${name}`, std: ownStd });
+    const init = (name: string, ownStd = std) => ({ seed, stream: `${stream}.${name}`, std: ownStd, packed });
     this.query = new Linear(hiddenSize, queries, { init: init("query"), bias: bias.queryKeyValue });
     this.key = new Linear(hiddenSize, keys, { init: init("key"), bias: bias.queryKeyValue });
     this.value = new Linear(hiddenSize, keys, { init: init("value"), bias: bias.queryKeyValue });

@@ -32,10 +32,10 @@ export class LatentAttention implements Attention {
     private readonly config: LatentAttentionConfig,
     { hiddenSize }: AttentionSizes,
     stream: string,
-    { seed, std, residualStd }: ModelInit,
+    { seed, std, residualStd, packed }: ModelInit,
   ) {
     const { numHeads, queryRank, latentRank, contentDim, valueDim, bias, rotary: { dim } } = config;
-    const init = (name: string, ownStd = std) => ({ seed, stream: `${stream}.${name}`, std: ownStd });
+    const init = (name: string, ownStd = std) => ({ seed, stream: `${stream}.${name}`, std: ownStd, packed });
     if (queryRank !== undefined) {
       this.queryDown = new Linear(hiddenSize, queryRank, { init: init("queryDown"), bias });
       this.queryNorm = new RmsNorm(queryRank, LATENT_NORM_EPS);

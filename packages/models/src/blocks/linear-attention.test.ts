@@ -15,7 +15,7 @@ const tokens = () => tf.tensor2d(randomNormal(B * S * D, { seed: 1, stream: "x" 
 
 /** The definition, token by token, in float64. */
 function byRecurrence(layer: LinearAttention, x: number[][]): number[] {
-  const [w, g, o, norm] = [layer.queryKeyValue, layer.gate, layer.output, layer.norm].map(({ weight }) => weight.arraySync()) as [number[][], number[][], number[][], number[]];
+  const [w, g, o, norm] = [layer.queryKeyValue, layer.gate, layer.output, layer.norm].map(({ weight }) => (weight as tf.Variable).arraySync()) as [number[][], number[][], number[][], number[]];
   const times = (matrix: number[][], row: number[]) => matrix.map((line) => line.reduce((sum, value, i) => sum + value * row[i]!, 0));
   const out: number[] = [];
   for (let b = 0; b < B; b++) {

@@ -1,17 +1,27 @@
+import * as tf from "@tensorflow/tfjs";
 import type { Tensor1D, Tensor2D, Variable } from "@tensorflow/tfjs";
-import { constantVariable, linear, weightVariable, type WeightInit } from "@moekit/core";
+import { constantVariable, linear, packedMatmul, weightVariable } from "@moekit/core";
+import type { MatrixInit } from "./model-init.js";
+import { PackedWeight } from "./packed-weight.js";
 
-/** `x W^T + b` with a weight `[out, in]` and, where asked for, a bias `[out]` that starts at 0. */
+/** `x W^T + b` with a weight `[out, in]`, packed or not, and, where asked for, a bias `[out]` that starts at 0. */
 export class Linear {
-  readonly weight: Variable;
+  readonly weight: Variable | PackedWeight;
   readonly bias?: Variable;
 
-  constructor(inputs: number, outputs: number, { init, bias = false }: { init: WeightInit; bias?: boolean }) {
-    this.weight = weightVariable([outputs, inputs], init);
+  constructor(inputs: number, outputs: number, { init, bias = false }: { init: MatrixInit; bias?: boolean }) {
+    this.weight = init.packed ? new PackedWeight([outputs, inputs]) : weightVariable([outputs, inputs], init);
     if (bias) this.bias = constantVariable([outputs], 0);
   }
 
   forward(x: Tensor2D): Tensor2D {
-    return linear(x, this.weight as Tensor2D, this.bias as Tensor1D | undefined);
+    return project(x, this.weight, this.bias);
   }
+}
+
+/** `x W^T + b`. */
+export function project(x: Tensor2D, weight: Variable | PackedWeight, bias?: Variable): Tensor2D {
+  if (!(weight instanceof PackedWeight)) return linear(x, weight as Tensor2D, bias as Tensor1D | undefined);
+  const y = packedMatmul(x, weight.matrix) as Tensor2D;
+  return bias ? tf.add(y, bias) : y;
 }

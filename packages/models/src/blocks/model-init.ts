@@ -1,3 +1,4 @@
+import type { WeightInit } from "@moekit/core";
 import type { ModelConfig } from "../config/model-config.js";
 
 /** How the weights of a model start: truncated normal, cut at 3 standard deviations. Norms start at 1, biases at 0. */
@@ -9,10 +10,20 @@ export interface ModelInit {
   readonly residualStd: number;
   /** That of the embedding and the head. */
   readonly tableStd: number;
+  /** Matrices are packed; they are filled by loading. @defaultValue false */
+  readonly packed?: boolean;
+}
+
+/** How one matrix starts. */
+export interface MatrixInit extends WeightInit {
+  readonly packed?: boolean;
 }
 
 /** A model that is going to be loaded. */
 export const ZERO_INIT: ModelInit = { seed: 0, std: 0, residualStd: 0, tableStd: 0 };
+
+/** A model that is going to be loaded with packed weights. */
+export const PACKED_INIT: ModelInit = { ...ZERO_INIT, packed: true };
 
 /**
  * The start of a model to train: std 0.02, up to width 128 more (`min(0.02 sqrt(768 / D), 1 / sqrt(D))`) so that

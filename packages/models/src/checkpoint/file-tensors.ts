@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
-import { parameters } from "@moekit/core";
+import { parameters, unpackRows } from "@moekit/core";
+import { PackedWeight, packedWeights } from "../blocks/packed-weight.js";
 import type { Place } from "../layout/place.js";
 import { isWhole, scatter } from "../layout/strided.js";
 import { elements, type LazyTensor } from "../safetensors/host-tensor.js";
@@ -7,19 +8,19 @@ import type { Shapes } from "./fill-parameters.js";
 
 /** All tensors of a model under their file names; the values of each are fetched when it is written. */
 export function fileTensors(model: object, placesOf: (shapes: Shapes) => ReadonlyMap<string, Place>): Record<string, LazyTensor> {
-  const variables = parameters(model);
-  const places = placesOf(Object.fromEntries(Object.entries(variables).map(([path, { shape }]) => [path, shape])));
+  const weights: Record<string, tf.Variable | PackedWeight> = { ...parameters(model), ...packedWeights(model) };
+  const places = placesOf(Object.fromEntries(Object.entries(weights).map(([path, { shape }]) => [path, shape])));
   const views = new Map<string, View[]>();
   for (const [path, place] of places) {
     const perRow = place.names.length > 1;
-    place.names.forEach((name, index) => views.set(name, [...(views.get(name) ?? []), { variable: variables[path]!, place, row: perRow ? index : undefined }]));
+    place.names.forEach((name, index) => views.set(name, [...(views.get(name) ?? []), { weight: weights[path]!, place, row: perRow ? index : undefined }]));
   }
   return Object.fromEntries([...views].map(([name, parts]) => [name, lazyTensor(parts)]));
 }
 
 /** A parameter, or one row of it, that lies in a tensor of the file. */
 interface View {
-  readonly variable: tf.Variable;
+  readonly weight: tf.Variable | PackedWeight;
   readonly place: Place;
   readonly row?: number;
 }
@@ -36,13 +37,19 @@ function lazyTensor(views: readonly View[]): LazyTensor {
   return { shape, dtype: "float32", load };
 }
 
-const shapeOf = ({ variable, row }: View): readonly number[] => (row === undefined ? variable.shape : variable.shape.slice(1));
+const shapeOf = ({ weight, row }: View): readonly number[] => (row === undefined ? weight.shape : weight.shape.slice(1));
 
-async function valuesOf({ variable, row }: View): Promise<Float32Array> {
-  if (row === undefined) return (await variable.data()) as Float32Array;
-  const [, ...rest] = variable.shape;
-  const slice = tf.slice(variable, [row, ...rest.map(() => 0)], [1, ...rest]);
+async function valuesOf({ weight, row }: View): Promise<Float32Array> {
+  if (weight instanceof PackedWeight) return unpacked(weight, row);
+  if (row === undefined) return (await weight.data()) as Float32Array;
+  const [, ...rest] = weight.shape;
+  const slice = tf.slice(weight, [row, ...rest.map(() => 0)], [1, ...rest]);
   const values = (await slice.data()) as Float32Array;
   slice.dispose();
   return values;
+}
+
+function unpacked({ matrix, shape }: PackedWeight, row: number | undefined): Float32Array {
+  const rows = matrix.shape[0] / shape[0]!;
+  return row === undefined ? unpackRows(matrix) : unpackRows(matrix, row * rows, rows);
 }

@@ -1,7 +1,9 @@
 import * as tf from "@tensorflow/tfjs";
-import { CheckpointError, disposeParameters, parameters } from "@moekit/core";
+import { CheckpointError, disposeParameters, parameters, type PackedFormat } from "@moekit/core";
+import { packedWeights } from "../blocks/packed-weight.js";
 import type { Place } from "../layout/place.js";
 import { gather, isWhole } from "../layout/strided.js";
+import { fillPacked } from "./fill-packed.js";
 import { elements } from "../safetensors/host-tensor.js";
 import type { TensorReader } from "../safetensors/safetensors-file.js";
 
@@ -14,6 +16,8 @@ interface Fit {
   readonly folder: string;
   /** True for tensors of the file that no parameter wants. */
   readonly unused: (name: string) => boolean;
+  /** Of packed weights. Left out: as they are stored. */
+  readonly format?: PackedFormat;
 }
 
 /**
@@ -22,11 +26,14 @@ interface Fit {
  */
 export async function fillParameters(model: object, placesOf: (shapes: Shapes) => ReadonlyMap<string, Place>, reader: TensorReader, fit: Fit): Promise<void> {
   try {
-    const variables = parameters(model);
-    const places = placesOf(Object.fromEntries(Object.entries(variables).map(([path, { shape }]) => [path, shape])));
+    const [variables, packed] = [parameters(model), packedWeights(model)];
+    const places = placesOf(Object.fromEntries(Object.entries({ ...variables, ...packed }).map(([path, { shape }]) => [path, shape])));
     checkFit(places, reader, fit);
     const source = new ReadOnce(reader);
-    for (const [path, place] of places) await fill(variables[path]!, place, source);
+    for (const [path, place] of places) {
+      if (packed[path]) await fillPacked(packed[path], place, reader, (name, view, shape) => source.view(name, view, shape), fit.format);
+      else await fill(variables[path]!, place, source);
+    }
   } catch (error) {
     disposeParameters(model);
     throw error;
@@ -54,9 +61,7 @@ async function fill(variable: tf.Variable, place: Place, source: ReadOnce): Prom
   const shape = place.names.length === 1 ? variable.shape : variable.shape.slice(1);
   const size = values.length / place.names.length;
   for (const [index, name] of place.names.entries()) {
-    const target = values.subarray(index * size, (index + 1) * size);
-    if (isWhole(place, shape)) await source.reader.readInto(name, target);
-    else gather(await source.read(name), place, shape, target);
+    await source.view(name, place, shape, values.subarray(index * size, (index + 1) * size));
   }
   tf.tidy(() => variable.assign(tf.tensor(values, variable.shape)));
 }
@@ -66,9 +71,16 @@ class ReadOnce {
   private name?: string;
   private values = new Float32Array(0);
 
-  constructor(readonly reader: TensorReader) {}
+  constructor(private readonly reader: TensorReader) {}
 
-  async read(name: string): Promise<Float32Array> {
+  /** The values of a view of one tensor. */
+  async view(name: string, place: Place, shape: readonly number[], target = new Float32Array(elements(shape))): Promise<Float32Array> {
+    if (isWhole(place, shape)) await this.reader.readInto(name, target);
+    else gather(await this.read(name), place, shape, target);
+    return target;
+  }
+
+  private async read(name: string): Promise<Float32Array> {
     if (this.name !== name) this.values = new Float32Array(elements(this.reader.tensors.get(name)!.shape));
     if (this.name !== name) await this.reader.readInto(name, this.values);
     this.name = name;

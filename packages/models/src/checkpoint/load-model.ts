@@ -1,3 +1,6 @@
+import type { PackedFormat } from "@moekit/core";
+import { packedFormat } from "@moekit/core/packed";
+import { PACKED_INIT, ZERO_INIT } from "../blocks/model-init.js";
 import type { ModelConfig } from "../config/model-config.js";
 import { parseConfig } from "../config/parse-config.js";
 import { findFamily } from "../families/index.js";
@@ -17,26 +20,48 @@ export async function loadConfig(path: string): Promise<ModelConfig> {
 }
 
 /**
+ * How {@link loadModel} keeps matrices.
+ * @example const options: LoadOptions = { weights: "q8_0" };
+ */
+export interface LoadOptions {
+  /**
+   * `float32`: as variables, to train and to edit. `as-stored`: packed as in the file, which must have them in 16 bits or
+   * fewer. Another name: packed in that format (`bf16`, `f16`, `q8_0`, `q4_0`, `q4_K`, ...; rows that are not whole blocks
+   * become bf16). Packed matrices are constants; norms, biases and routers stay variables. @defaultValue "float32"
+   */
+  readonly weights?: WeightFormat;
+}
+
+/**
+ * See {@link LoadOptions}.
+ * @example const weights: WeightFormat = "as-stored";
+ */
+export type WeightFormat = "float32" | "as-stored" | "bf16" | "f16" | "q8_0" | "q4_0" | "q4_1" | "q5_0" | "q5_1" | "q4_K" | "q5_K" | "q6_K" | "mxfp4";
+
+/**
  * Loads a model from a Hugging Face folder (`config.json` with `model.safetensors` or shards) or a `.gguf` file. Strict:
  * every tensor of the model must be there with its shape, and every tensor in the files must be used.
  *
  * Tensors are read one at a time; at the peak two copies of the largest of them exist besides the model.
  *
- * @throws CheckpointError or ConfigError naming what is missing, unexpected or damaged; no tensors are left behind then.
- * @example const model = await loadModel("OLMoE-1B-7B-0924");
+ * @throws CheckpointError or ConfigError naming what is missing, unexpected or damaged; UnknownNameError for an unknown
+ * format; no tensors are left behind then.
+ * @example const model = await loadModel("OLMoE-1B-7B-0924", { weights: "q8_0" });
  */
-export async function loadModel(path: string): Promise<MoeTransformer> {
-  const { config, weights } = await openCheckpoint(path);
+export async function loadModel(path: string, { weights = "float32" }: LoadOptions = {}): Promise<MoeTransformer> {
+  const format = weights === "float32" || weights === "as-stored" ? undefined : packedFormat(weights);
+  const { config, weights: reader } = await openCheckpoint(path);
   try {
-    return await readModel(parseConfig(config), weights, path);
+    const model = new MoeTransformer(parseConfig(config), weights === "float32" ? ZERO_INIT : PACKED_INIT);
+    await readInto(model, reader, path, format);
+    return model;
   } finally {
-    await weights.close();
+    await reader.close();
   }
 }
 
-async function readModel(config: ModelConfig, reader: TensorReader, folder: string): Promise<MoeTransformer> {
-  const model = new MoeTransformer(config);
+async function readInto(model: MoeTransformer, reader: TensorReader, folder: string, format?: PackedFormat): Promise<void> {
+  const { config } = model;
   const { unused = () => false } = findFamily(config.family)!;
-  await fillParameters(model, (shapes) => parameterPlaces(config, shapes), reader, { in: "loadModel", folder, unused: (name) => unused(name, config) });
-  return model;
+  await fillParameters(model, (shapes) => parameterPlaces(config, shapes), reader, { in: "loadModel", folder, unused: (name) => unused(name, config), format });
 }

@@ -61,6 +61,16 @@ describe("moekit score", () => {
     expect((await got("cross_entropy")).data[0]! / (loss - 0.01 * aux)).toBeCloseTo(1, 5);
   });
 
+  it("computes on packed weights, near the exact ones", async () => {
+    const [ids, exact, packed] = ["w.json", "exact", "packed"].map((name) => join(folder, name)) as [string, string, string];
+    await writeFile(ids, "[[1, 2, 3, 4]]");
+    for (const [out, weights] of [[exact, "float32"], [packed, "Q8_0"]] as const) expect((await moekit(["score", fixture("olmoe"), "--ids", ids, "--out", out, "--weights", weights, ...cpu])).code).toBe(0);
+    const difference = largestDifference((await (await tensorsOf(packed))("logits")).data, (await (await tensorsOf(exact))("logits")).data);
+    expect(difference).toBeGreaterThan(0);
+    expect(difference).toBeLessThan(0.05);
+    expect(await moekit(["score", fixture("olmoe"), "--ids", ids, "--out", exact, "--weights", "q7", ...cpu])).toMatchObject({ code: 2, notes: expect.stringContaining("--weights must be one of float32, as-stored") as string });
+  });
+
   it("writes 16-bit floats when asked to", async () => {
     await writeFile(join(folder, "ids.json"), "[[1, 2, 3]]");
     const out = join(folder, "half.safetensors");

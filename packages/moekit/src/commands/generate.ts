@@ -6,6 +6,7 @@ import { backendFlag, command } from "../terminal/command.js";
 import { UsageError } from "../terminal/exit-codes.js";
 import { numberFlag } from "../terminal/flags.js";
 import { interruptible } from "../terminal/interruptible.js";
+import { weightFormat, weightsFlag } from "../terminal/weights-flag.js";
 
 export const generate = command({
   name: "generate",
@@ -18,15 +19,16 @@ export const generate = command({
     "top-k": { type: "string", valueHint: "k", description: "Choose among the k most probable tokens" },
     "top-p": { type: "string", valueHint: "p", description: "Choose among the most probable tokens that reach p together" },
     seed: { type: "string", default: "0", valueHint: "n", description: "Makes sampling repeatable" },
+    ...weightsFlag,
     ...backendFlag,
   },
   example: 'moekit generate runs/sea --prompt "Call me" --temperature 0.7 --top-p 0.9',
   async run(args, terminal) {
-    const options = samplingOptions(args);
+    const [options, weights] = [samplingOptions(args), weightFormat(args.weights)];
     if (args.prompt === "") throw new UsageError("--prompt must not be empty");
     const path = await checkpointPath(args.dir, terminal);
     await selectBackend(args.backend as BackendName);
-    const [model, tokenizer] = [await loadModel(path), await loadTokenizer(path)];
+    const [model, tokenizer] = [await loadModel(path, { weights }), await loadTokenizer(path)];
     try {
       await interruptible(terminal, (signal) => write(signal));
     } finally {

@@ -5,6 +5,7 @@ import { DataError, disposeParameters } from "@moekit/core";
 import { loadModel, scoreModel, writeSafetensors, type FloatDtype } from "@moekit/models";
 import { checkpointPath } from "../terminal/checkpoint-path.js";
 import { backendFlag, command } from "../terminal/command.js";
+import { weightFormat, weightsFlag } from "../terminal/weights-flag.js";
 
 const DTYPES: Record<"f32" | "f16" | "bf16", FloatDtype> = { f32: "F32", f16: "F16", bf16: "BF16" };
 const tokenIds = z.array(z.array(z.int().min(0)).min(1)).min(1);
@@ -17,14 +18,16 @@ export const score = command({
     ids: { type: "string", required: true, valueHint: "file.json", description: "Token ids: [[...],[...]], rows of equal length" },
     out: { type: "string", required: true, valueHint: "file.safetensors", description: "File to write" },
     dtype: { type: "enum", default: "f32", options: Object.keys(DTYPES), description: "Format of the numbers in the file" },
+    ...weightsFlag,
     ...backendFlag,
   },
   example: "moekit score OLMoE-1B-7B-0924 --ids ids.json --out scores.safetensors",
-  async run({ dir, ids, out, dtype, backend, json }, terminal) {
+  async run({ dir, ids, out, dtype, weights, backend, json }, terminal) {
+    const format = weightFormat(weights);
     const rows = await readIds(ids);
     const path = await checkpointPath(dir, terminal);
     await selectBackend(backend as BackendName);
-    const model = await loadModel(path);
+    const model = await loadModel(path, { weights: format });
     const tensors = await scoreModel(model, rows).finally(() => disposeParameters(model));
     await writeSafetensors(out, tensors, { dtype: DTYPES[dtype as keyof typeof DTYPES] });
     const [loss, crossEntropy, auxLoss] = ["loss", "cross_entropy", "aux_loss"].map((name) => tensors[name]!.data[0]!) as [number, number, number];
