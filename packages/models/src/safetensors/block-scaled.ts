@@ -64,8 +64,11 @@ function multiplyBlocks(values: Float32Array | Int32Array, shape: readonly numbe
   const [rows, columns] = shape.slice(-2) as [number, number];
   const [scaleRows, scaleColumns] = scales.shape.slice(-2) as [number, number];
   for (let line = 0; line < values.length / columns; line++) {
-    const [matrix, row] = [Math.floor(line / rows), line % rows];
-    const scaleLine = (matrix * scaleRows + Math.floor(row / blockRows)) * scaleColumns;
-    for (let column = 0; column < columns; column++) values[line * columns + column]! *= scales.data[scaleLine + Math.floor(column / blockColumns)]!;
+    const scaleLine = Math.floor(line / rows) * scaleRows + Math.floor((line % rows) / blockRows);
+    for (let block = 0; block < scaleColumns; block++) {
+      const scale = scales.data[scaleLine * scaleColumns + block]!;
+      const end = Math.min((block + 1) * blockColumns, columns) + line * columns;
+      for (let i = block * blockColumns + line * columns; i < end; i++) values[i]! *= scale;
+    }
   }
 }
