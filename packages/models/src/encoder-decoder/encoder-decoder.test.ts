@@ -1,0 +1,72 @@
+/** The reference checkpoint: everything must come out as transformers 5.18 computes it. */
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import * as tf from "@tensorflow/tfjs";
+import { disposeParameters } from "@moekit/core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { HostTensor } from "../safetensors/host-tensor.js";
+import { BACKENDS, fixtureFolder, fixtureJson, fixtureTensors, maxDifference, relativeDifference, rowsOf, useBackend } from "../testing/fixtures.js";
+import { loadEncoderDecoder, saveEncoderDecoder } from "./checkpoint.js";
+import { DecoderCache } from "./decoder-cache.js";
+import type { EncoderDecoder } from "./encoder-decoder.js";
+import { generateFromEncoder } from "./generate.js";
+import { scoreEncoderDecoder } from "./score.js";
+
+describe.each(BACKENDS)("on %s", (backend) => {
+  describe.each(["switch_transformers"])("%s", (family) => {
+    let model: EncoderDecoder;
+    let expected: Record<string, HostTensor>;
+    let scores: Record<string, HostTensor>;
+    beforeAll(async () => {
+      await useBackend(backend);
+      model = await loadEncoderDecoder(fixtureFolder(family));
+      expected = await fixtureTensors(family, "expected.safetensors");
+      scores = await scoreEncoderDecoder(model, { inputIds: rowsOf(expected.input_ids!), decoderInputIds: rowsOf(expected.decoder_input_ids!) });
+    });
+    afterAll(() => disposeParameters(model));
+
+    it("everything recorded is within 2e-4, the losses within 1e-5 relative", () => {
+      for (const [name, { shape, data }] of Object.entries(expected)) {
+        if (["input_ids", "decoder_input_ids", "greedy"].includes(name)) continue;
+        expect(scores[name]?.shape, name).toEqual(shape);
+        if (name.endsWith("loss")) expect(relativeDifference(scores[name]!.data, data), name).toBeLessThan(1e-5);
+        else expect(maxDifference(scores[name]!.data, data), name).toBeLessThan(2e-4);
+      }
+    });
+
+    it("some tokens found their expert full", () => {
+      expect([...scores["encoder_expert_ids.0"]!.data]).toContain(-1);
+    });
+
+    it("the greedy answer is identical", async () => {
+      const before = tf.memory().numTensors;
+      const [, ...want] = rowsOf(expected.greedy!)[0]!;
+      const answer: number[] = [];
+      for await (const id of generateFromEncoder(model, rowsOf(expected.input_ids!)[0]!, { maxNewTokens: want.length, stop: [] })) answer.push(id);
+      expect(answer).toEqual(want);
+      expect(tf.memory().numTensors).toBe(before);
+    });
+
+    it("cached decoding equals the full forward pass within 1e-4, in any pieces, the capacity of experts included", () => {
+      const [input, output] = [rowsOf(expected.input_ids!), rowsOf(expected.decoder_input_ids!)];
+      const cache = new DecoderCache();
+      const pieces = tf.tidy(() => {
+        const { hidden } = model.encode(tf.tensor2d(input, undefined, "int32"));
+        const parts = [[0, 5], [5, 6], [6, 7], [7, 12]].map(([from, to]) => model.decode(tf.tensor2d(output.map((row) => row.slice(from, to)), undefined, "int32"), hidden, { cache }).logits);
+        return tf.concat(parts, 1).dataSync();
+      });
+      cache.dispose();
+      expect(maxDifference(pieces, scores.logits!.data)).toBeLessThan(1e-4);
+    });
+
+    it("is saved byte for byte as transformers wrote it", async () => {
+      const folder = await mkdtemp(join(tmpdir(), "moekit-encoder-decoder-"));
+      await saveEncoderDecoder(model, folder);
+      const [ours, theirs] = await Promise.all([folder, fixtureFolder(family)].map((dir) => readFile(join(dir, "model.safetensors"))));
+      expect(ours!.equals(theirs!)).toBe(true);
+      expect(JSON.parse(await readFile(join(folder, "config.json"), "utf8"))).toEqual(fixtureJson(family, "config.json"));
+      await rm(folder, { recursive: true });
+    });
+  });
+});
