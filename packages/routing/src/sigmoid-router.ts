@@ -47,8 +47,8 @@ export interface SigmoidRouterOptions extends GateOptions {
  * + 1e-20 with `normalise`, times `routedScalingFactor`. `probs = s / (sum s + 1e-20)`, for losses.
  * Of the context it reads `overrides`; a `scoreBias` is added to `c`.
  *
- * @source Wang et al. 2024, arXiv:2408.15664, eq. 3; DeepSeek-V3 inference/model.py, Gate. transformers fills the scores of
- * excluded groups with 0 instead; here an excluded expert cannot win.
+ * @source Wang et al. 2024, arXiv:2408.15664, eq. 3; DeepSeek-V3 inference/model.py, Gate. An expert
+ * of an excluded group cannot win, as in transformers 5; version 4 fills its score with 0, which may be the largest.
  * @example const router = new SigmoidRouter({ dim: 64, numExperts: 8, topK: 2, seed: 1 });
  * const controller = new LossFreeBias({ layers: [{ layer: 0, expertBias: router.expertBias }] });
  */

@@ -15,7 +15,7 @@ export interface GroupLimit {
 
 /**
  * `[T, E]` off the tape: the scores, and {@link EXCLUDED} in the groups that are not among the token's best.
- * Not 0 there, as in transformers: an excluded expert could then win where all biased scores are negative.
+ * Not 0 there, as in transformers 4: an excluded expert could then win where all biased scores are negative.
  */
 export function withinBestGroups(scores: Tensor2D, { numGroups: G, topKGroups, bestOfGroup }: GroupLimit): Tensor2D {
   const constant = stopGradient(scores);
