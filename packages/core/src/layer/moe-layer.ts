@@ -1,8 +1,9 @@
 import * as tf from "@tensorflow/tfjs";
 import type { Tensor2D } from "@tensorflow/tfjs";
 import { ConfigError, ShapeError } from "../errors.js";
+import { gatherRows } from "../ops/gather-rows/gather-rows.js";
 import { tidy } from "../tidy.js";
-import type { Dispatcher, ExpertBank, FeedForward, RouteContext, Router, Routing } from "../types.js";
+import type { Dispatcher, DispatchPlan, ExpertBank, FeedForward, RouteContext, Router, Routing } from "../types.js";
 import { applyCapacity, capacity, type CapacityPriority } from "./capacity.js";
 import { LocalDispatcher } from "./local-dispatcher.js";
 
@@ -25,6 +26,8 @@ export interface LayerCapacity {
 export interface MoeLayerParts {
   readonly router: Router;
   readonly experts: ExpertBank;
+  /** Gates multiply what experts give, or what they get: `expert_e(gate[t, e] x[t])` (Llama 4). Default `output`. */
+  readonly gatesOn?: "input" | "output";
   /** Runs on every token and is added to the output. */
   readonly shared?: FeedForward;
   /** Default: within this machine, one physical expert for each logical one. */
@@ -47,14 +50,16 @@ export class MoeLayer {
   readonly router: Router;
   readonly experts: ExpertBank;
   readonly shared?: FeedForward;
+  private readonly gatesOn: "input" | "output";
   private readonly dispatcher: Dispatcher;
   private readonly limit?: LayerCapacity;
 
   /** @throws ConfigError if the router chooses between another number of experts than there are. */
-  constructor({ router, experts, shared, dispatcher, capacity: limit }: MoeLayerParts) {
+  constructor({ router, experts, gatesOn = "output", shared, dispatcher, capacity: limit }: MoeLayerParts) {
     if (!dispatcher) checkCounts(router.numExperts, experts.numExperts);
     this.router = router;
     this.experts = experts;
+    this.gatesOn = gatesOn;
     this.shared = shared;
     this.dispatcher = dispatcher ?? new LocalDispatcher();
     this.limit = limit;
@@ -70,11 +75,20 @@ export class MoeLayer {
       const routing = this.withinCapacity(this.router.route(x, context), context);
       const plan = this.dispatcher.plan(routing);
       checkCounts(plan.numExperts, this.experts.numExperts);
-      const rows_ND = this.experts.forward(this.dispatcher.dispatch(x, plan), plan);
-      const routed = this.dispatcher.combine(rows_ND, plan);
+      const routed = this.gatesOn === "output" ? this.gatedOutputs(x, plan) : this.gatedInputs(x, plan);
       const y = this.shared ? (tf.add(routed, this.shared.forward(x)) as Tensor2D) : routed;
       return { y, routing };
     });
+  }
+
+  private gatedOutputs(x: Tensor2D, plan: DispatchPlan): Tensor2D {
+    return this.dispatcher.combine(this.experts.forward(this.dispatcher.dispatch(x, plan), plan), plan);
+  }
+
+  private gatedInputs(x: Tensor2D, plan: DispatchPlan): Tensor2D {
+    const gates_N1 = gatherRows(tf.reshape(plan.gates, [-1, 1]), plan.order);
+    const rows_ND: Tensor2D = tf.mul(this.dispatcher.dispatch(x, plan), gates_N1);
+    return this.dispatcher.combine(this.experts.forward(rows_ND, plan), { ...plan, gates: tf.onesLike(plan.gates) });
   }
 
   private withinCapacity(routing: Routing, { training, valid }: RouteContext): Routing {

@@ -14,6 +14,7 @@ const PRIORITIES: CapacityPriority[] = ["position", "first-choice", "probs"];
 /** One layer for every part that may compute in its own way. */
 const LAYERS: Record<string, () => MoeLayer> = {
   ...Object.fromEntries(ROUTING_KINDS.map((kind) => [kind, () => buildMoeLayer(kind, { ...MOE_SIZES, dim: 4 })])),
+  "gates on the input": () => buildMoeLayer("token-choice", { ...MOE_SIZES, dim: 4 }, "input"),
   "all kinds of experts": () => new MoeLayer({ router: new TinyRouter("token-choice", 5, 4, 2), experts: mixedExperts() }),
   "tied and replicated experts": () => {
     const experts = new StackedExperts({ numExperts: 3, dim: 4, hidden: 3, seed: 1 });
@@ -37,7 +38,8 @@ const LAYERS: Record<string, () => MoeLayer> = {
 export async function moeLayerSuite(backend: TestBackend, { setup }: { readonly setup?: () => void | Promise<void> } = {}): Promise<void> {
   await describeOn(backend, () => {
     beforeAll(() => setup?.());
-    it.each(ROUTING_KINDS)("MoeLayer equals a loop over tokens in output and every gradient (%s)", expectMoeLayerEqualsLoop);
+    it.each(ROUTING_KINDS)("MoeLayer equals a loop over tokens in output and every gradient (%s)", (kind) => expectMoeLayerEqualsLoop(kind));
+    it.each(ROUTING_KINDS)("MoeLayer with gates on the experts' input equals that loop too (%s)", (kind) => expectMoeLayerEqualsLoop(kind, "input"));
     it.each(Object.keys(LAYERS))("MoeLayer leaks nothing, and reads nothing back where that would wait (%s)", (name) => expectNoLeaks(() => trainOnce(LAYERS[name]!())));
   });
 }
