@@ -71,6 +71,17 @@ export async function llamaCppLogits(path: string, ids: readonly number[], vocab
   return all;
 }
 
+/** Token ids of llama.cpp for texts, with special tokens in them recognised and none added. */
+export async function llamaCppTokens(path: string, texts: readonly string[]): Promise<number[][]> {
+  const addon = await (loading ??= loadAddon());
+  messages.length = 0;
+  const model = new addon.AddonModel(path, { addonExports: addon, gpuLayers: 0, useMmap: false, vocabOnly: true });
+  if (!(await model.init())) throw new Error(`llama.cpp does not load ${path}: ${messages.join("\n")}`);
+  const ids = texts.map((text) => [...model.tokenize(text, true)]);
+  await model.dispose();
+  return ids;
+}
+
 /** The addon lists token, logit, token, logit, best first. */
 function inOrder(pairs: readonly number[], vocabSize: number): Float32Array {
   const logits = new Float32Array(vocabSize).fill(NaN);
