@@ -6,6 +6,7 @@ export { JitteredRouter } from "./jittered-router.js";
 export { NoisyTopKRouter, type NoisyTopKRouterOptions } from "./noisy-top-k-router.js";
 export { routerByName, routerNames, routingMethods, type RouterSettings, type RoutingMethod } from "./registry.js";
 export { SigmoidRouter, type SigmoidRouterOptions } from "./sigmoid-router.js";
+export { SigmoidTopKRouter, type SigmoidTopKRouterOptions } from "./sigmoid-top-k-router.js";
 export { SparseMixerRouter, type SparseMixerRouterOptions } from "./sparse-mixer-router.js";
 export { TopKRouter, type TopKRouterOptions } from "./top-k-router.js";
 export { TopPRouter, type TopPRouterOptions } from "./top-p-router.js";

@@ -16,7 +16,7 @@ describe("routerByName", () => {
   beforeEach(() => useBackend("cpu"));
 
   it("makes every method's router from the gate's options alone", () => {
-    expect(routerNames).toEqual(["topK", "sigmoid", "biasedTopK", "groupLimited", "sparseMixer", "noisyTopK", "expertChoice", "topP"]);
+    expect(routerNames).toEqual(["topK", "sigmoid", "biasedTopK", "groupLimited", "sigmoidTopK", "sparseMixer", "noisyTopK", "expertChoice", "topP"]);
     for (const name of routerNames) expect(routerByName(name).create(gate).numExperts).toBe(8);
   });
 
@@ -47,7 +47,7 @@ describe("routerByName", () => {
   });
 
   it("names what it does not know, and what it does", () => {
-    expect(() => routerByName("topq")).toThrow('routerByName: unknown name "topq"; known names are biasedTopK, expertChoice, groupLimited, noisyTopK, sigmoid, sparseMixer, topK, topP.');
+    expect(() => routerByName("topq")).toThrow('routerByName: unknown name "topq"; known names are biasedTopK, expertChoice, groupLimited, noisyTopK, sigmoid, sigmoidTopK, sparseMixer, topK, topP.');
     expect(() => routerByName("toString")).toThrow("unknown name");
     expect(() => routerByName("topK").create({ ...gate, renormalize: true })).toThrow('routerByName("topK"): renormalize is not one of its settings, which are topK, renormalise and those of the gate.');
     expect(() => routerByName("topK").create({ ...gate, toString: 1 })).toThrow("toString is not one of its settings");

@@ -6,6 +6,7 @@ import { GroupLimitedRouter, groupLimitedFacts } from "./group-limited-router.js
 import { inputJitterFacts } from "./jittered-router.js";
 import { NoisyTopKRouter, noisyTopKFacts } from "./noisy-top-k-router.js";
 import { SigmoidRouter, sigmoidFacts } from "./sigmoid-router.js";
+import { SigmoidTopKRouter, sigmoidTopKFacts } from "./sigmoid-top-k-router.js";
 import { SparseMixerRouter, sparseMixerFacts } from "./sparse-mixer-router.js";
 import { TopKRouter, topKFacts } from "./top-k-router.js";
 import { TopPRouter, topPFacts } from "./top-p-router.js";
@@ -34,6 +35,7 @@ const methods = [
   method(sigmoidFacts, SigmoidRouter),
   method(biasedTopKFacts, BiasedTopKRouter),
   method(groupLimitedFacts, GroupLimitedRouter),
+  method(sigmoidTopKFacts, SigmoidTopKRouter),
   method(sparseMixerFacts, SparseMixerRouter),
   method(noisyTopKFacts, NoisyTopKRouter),
   method(expertChoiceFacts, ExpertChoiceRouter),

@@ -2,7 +2,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { parameters, tidy, type RouteContext, type Router, type Routing } from "@moekit/core";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { BiasedTopKRouter, ExpertChoiceRouter, GroupLimitedRouter, JitteredRouter, NoisyTopKRouter, SigmoidRouter, SparseMixerRouter, TopKRouter, TopPRouter } from "./index.js";
+import { BiasedTopKRouter, ExpertChoiceRouter, GroupLimitedRouter, JitteredRouter, NoisyTopKRouter, SigmoidRouter, SigmoidTopKRouter, SparseMixerRouter, TopKRouter, TopPRouter } from "./index.js";
 import { allClose, BACKENDS, REMOTE, useBackend } from "./testing/routers.js";
 
 const gate = { dim: 5, numExperts: 8, seed: 3, std: 1 };
@@ -12,6 +12,7 @@ const routers: Record<string, () => Router> = {
   sigmoid: () => new SigmoidRouter({ ...gate, topK: 2, numGroups: 4, topKGroups: 2, routedScalingFactor: 2.5 }),
   "top-k with selection bias": () => new BiasedTopKRouter({ ...gate, topK: 3 }),
   "group-limited": () => new GroupLimitedRouter({ ...gate, topK: 3, numGroups: 4, topKGroups: 2 }),
+  "sigmoid top-k": () => new SigmoidTopKRouter({ ...gate, topK: 2 }),
   "sparse mixer": () => new SparseMixerRouter({ ...gate, eps: 0.3 }),
   "noisy top-k": () => new NoisyTopKRouter({ ...gate, topK: 2 }),
   "noisy top-k with fixed noise": () => new NoisyTopKRouter({ ...gate, topK: 2, noiseStd: 1 / 8 }),
