@@ -29,6 +29,13 @@ describe.each(BACKENDS)("GroupLimitedRouter on %s", (backend) => {
     }
   });
 
+  it("divides the gates by their sum instead of scaling them, where the authors' norm_topk_prob asks for it", () => {
+    const p = softmax64(LOGITS);
+    const routing = router({ topK: 2, numGroups: 4, topKGroups: 1, routedScalingFactor: 16, renormalise: true }).route(tf.tensor2d([LOGITS]));
+    expect(ids(routing)).toEqual([[0, 1]]);
+    allClose(gates(routing)[0]!, [p[0]! / (p[0]! + p[1]!), p[1]! / (p[0]! + p[1]!)]);
+  });
+
   it("gates and their gradient agree with a float64 loop", () => {
     const reference = ([logits]: number[][]) => 2 * (0.7 * softmax64(logits!)[0]! - 1.3 * softmax64(logits!)[1]!);
     expectGateGradient((x) => router({ topK: 2, numGroups: 4, topKGroups: 1, routedScalingFactor: 2 }).route(x), [[0.7, -1.3]], reference, [LOGITS]);
