@@ -13,7 +13,7 @@ export type ReadValues = (name: string, place: Place, shape: readonly number[]) 
  * format, else packed anew.
  *
  * @param format - Left out: whatever each tensor is stored in. Rows that are not whole blocks of it become bf16.
- * @throws CheckpointError if no format is given and a matrix is stored in float32 or not row by row.
+ * @throws CheckpointError if no format is given and a matrix is stored in float32, in 8-bit floats with scales, or not row by row.
  */
 export async function fillPacked(weight: PackedWeight, place: Place, reader: TensorReader, readValues: ReadValues, format?: PackedFormat): Promise<void> {
   const shape = place.names.length === 1 ? weight.shape : weight.shape.slice(1);
@@ -25,7 +25,7 @@ export async function fillPacked(weight: PackedWeight, place: Place, reader: Ten
     const stored = await storedRows(name, place, shape, reader);
     if (stored && (!wanted || stored.format.name === wanted.name)) parts.push(stored);
     else if (wanted) parts.push(packMatrix(await readValues(name, place, shape), [rows, columns], wanted));
-    else throw new CheckpointError(`loadModel: "${name}" is stored in float32 or not row by row. Say which format to pack it in, e.g. weights: "bf16".`);
+    else throw new CheckpointError(`loadModel: "${name}" is stored in float32, in 8-bit floats with scales, or not row by row. Say which format to pack it in, e.g. weights: "bf16".`);
   }
   weight.matrix = stacked(parts);
 }

@@ -8,7 +8,7 @@ import { openCheckpoint } from "../checkpoint/open-checkpoint.js";
 import { saveModel } from "../checkpoint/save-model.js";
 import { parseConfig } from "../config/parse-config.js";
 import { scoreModel } from "../scoring/score.js";
-import { fixtureFolder, fixtureJson, fixtureTensors, maxDifference, rowsOf, useBackend } from "../testing/fixtures.js";
+import { fixtureFolder, fixtureJson, fixtureTensors, maxDifference, relativeDifference, rowsOf, useBackend } from "../testing/fixtures.js";
 import { BlockScaledTensors } from "./block-scaled.js";
 import { SafetensorsFile } from "./safetensors-file.js";
 
@@ -54,6 +54,7 @@ describe("BlockScaledTensors", () => {
     const tensors = new BlockScaledTensors(await fileOf({ w: codes([1, 1], [0x38]), w_scale_inv: floats([1, 1], 7), b: floats([1], 3), b_scale_inv: floats([1], 9) }), [128, 128]);
     expect([...tensors.tensors.keys()]).toEqual(["w", "b", "b_scale_inv"]);
     expect([...(await tensors.read("b")).data]).toEqual([3]);
+    expect(await tensors.readPacked("w")).toBeUndefined();
     const target = new Float32Array(1);
     await tensors.readInto("w", target);
     expect([...target]).toEqual([7]);
@@ -107,6 +108,15 @@ describe("a checkpoint of 8-bit floats as DeepSeek publishes them", () => {
     expect(again.config.source).not.toHaveProperty("quantization_config");
     expect((await scoreModel(again, rowsOf(expected.input_ids!))).logits).toEqual(scores.logits);
     disposeParameters(again);
+  });
+
+  it("is packed anew where asked to", async () => {
+    const expected = await fixtureTensors(FP8, "expected.safetensors");
+    const model = await loadModel(fixtureFolder(FP8), { weights: "bf16" });
+    const { logits } = await scoreModel(model, rowsOf(expected.input_ids!));
+    expect(relativeDifference(logits!.data, expected.logits!.data)).toBeLessThan(0.01);
+    disposeParameters(model);
+    await expect(loadModel(fixtureFolder(FP8), { weights: "as-stored" })).rejects.toThrow("in 8-bit floats with scales");
   });
 
   it.each([

@@ -1,4 +1,4 @@
-import { CheckpointError } from "@moekit/core";
+import { CheckpointError, type PackedMatrix } from "@moekit/core";
 import type { TensorInfo } from "./header.js";
 import { elements, type HostTensor } from "./host-tensor.js";
 import type { TensorReader } from "./safetensors-file.js";
@@ -37,6 +37,11 @@ export class BlockScaledTensors implements TensorReader {
   async readInto(name: string, target: Float32Array | Int32Array): Promise<void> {
     await this.files.readInto(name, target);
     if (this.isScaled(name)) multiplyBlocks(target, this.tensors.get(name)!.shape, await this.files.read(name + SCALE), this.block);
+  }
+
+  /** Undefined for the matrices with scales, which must be unpacked. */
+  async readPacked(name: string): Promise<PackedMatrix | undefined> {
+    return this.isScaled(name) ? undefined : this.files.readPacked?.(name);
   }
 
   async close(): Promise<void> {
