@@ -74,7 +74,7 @@ function keyAndValueWidth(attention: AttentionConfig): number {
 /** The state of linear attention is as wide as a head, and a token reads and changes all of it. */
 function keysSeen(attention: AttentionConfig, context: number): number {
   if (attention.kind === "linear") return attention.headDim;
-  return attention.kind === "grouped" ? Math.min(context, attention.window ?? context) : context;
+  return attention.kind === "grouped" ? Math.min(context, attention.window ?? attention.chunk ?? context) : context;
 }
 
 function layerSize({ attention, feedForward }: LayerConfig, config: ModelConfig): LayerSize {
@@ -149,6 +149,6 @@ function groupedSize({ numHeads, numKeyValueHeads, headDim, bias, qkNorm, sinks 
   const [queries, keys] = [numHeads * headDim, numKeyValueHeads * headDim];
   const weights = hiddenSize * (2 * queries + 2 * keys);
   const biases = (bias.queryKeyValue ? queries + 2 * keys : 0) + (bias.output ? hiddenSize : 0);
-  const norms = qkNorm ? { "all-heads": queries + keys, head: 2 * headDim }[qkNorm.over] : 0;
+  const norms = qkNorm && qkNorm.weighted !== false ? { "all-heads": queries + keys, head: 2 * headDim }[qkNorm.over] : 0;
   return weights + biases + norms + (sinks ? numHeads : 0);
 }

@@ -11,7 +11,7 @@ import { OutputBias } from "./output-bias.js";
 export function createMoe(config: MoeConfig, hiddenSize: number, stream: string, init: ModelInit): MoeLayer {
   const experts = createExperts(config, hiddenSize, `${stream}.experts`, init);
   const shared = createShared(config, hiddenSize, `${stream}.shared`, init);
-  return new MoeLayer({ router: createRouter(config, hiddenSize, `${stream}.router`, init), experts, shared });
+  return new MoeLayer({ router: createRouter(config, hiddenSize, `${stream}.router`, init), experts, gatesOn: config.gatesOn, shared });
 }
 
 function createShared({ shared, outputBias }: MoeConfig, hiddenSize: number, stream: string, init: ModelInit): FeedForward | undefined {

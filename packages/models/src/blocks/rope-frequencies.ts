@@ -44,7 +44,7 @@ function longRope(inverse: Float32Array, { shortFactor, longFactor, originalPosi
 function llama3(frequency: number, { factor, lowFrequency, highFrequency, originalPositions }: Llama3Rope): number {
   const turns = (originalPositions * frequency) / (2 * Math.PI);
   if (turns < lowFrequency) return frequency / factor;
-  if (turns > highFrequency) return frequency;
+  if (turns >= highFrequency) return frequency;
   const smooth = (turns - lowFrequency) / (highFrequency - lowFrequency);
   return ((1 - smooth) * frequency) / factor + smooth * frequency;
 }

@@ -23,6 +23,10 @@ export interface GroupedAttentionConfig {
   readonly clip?: number;
   /** Each query sees this many keys, itself included. Left out: all before it. */
   readonly window?: number;
+  /** Each query sees the keys of its own chunk of this many positions. Left out: all before it. */
+  readonly chunk?: number;
+  /** Makes queries larger in long texts. Left out: no. */
+  readonly temperature?: TemperatureConfig;
   /** Factor of the products of queries and keys. Left out: `headDim ** -0.5`. */
   readonly scale?: number;
   /** A learned logit per head that takes part in the softmax and adds nothing. @defaultValue false */
@@ -104,6 +108,17 @@ export interface QueryKeyNorm {
   readonly over: "all-heads" | "head";
   /** What it follows. Over all heads it always follows the projection. */
   readonly after: "projection" | "rotary";
+  /** @defaultValue true */
+  readonly weighted?: boolean;
+}
+
+/**
+ * Queries are multiplied by `1 + scale ln(1 + floor((position + 1) / every))`.
+ * @example const temperature: TemperatureConfig = { scale: 0.1, every: 8192 };
+ */
+export interface TemperatureConfig {
+  readonly scale: number;
+  readonly every: number;
 }
 
 /**

@@ -102,7 +102,7 @@ describe("parseConfig", () => {
     ["an unknown rope key", "olmoe", { rope_parameters: { rope_type: "default", factr: 2 } }, 'unknown key "factr"'],
     ["a scaling factor without scaling", "olmoe", { rope_parameters: { rope_type: "default", factor: 2 } }, 'unknown key "factor"'],
     ["old and new rope keys at once", "olmoe", { rope_scaling: { type: "linear", factor: 2 } }, "contradict"],
-    ["a llama3 ramp upside down", "olmoe", { rope_parameters: { rope_type: "llama3", factor: 8, low_freq_factor: 4, high_freq_factor: 1 } }, "above low_freq_factor"],
+    ["a llama3 ramp upside down", "olmoe", { rope_parameters: { rope_type: "llama3", factor: 8, low_freq_factor: 4, high_freq_factor: 1 } }, "must be at or above low_freq_factor"],
     ["heads narrower than their share in olmoe", "olmoe", { head_dim: 4 }, "head_dim must be"],
     ["an odd head width", "mixtral", { head_dim: 5 }, "even number"],
     ["a window that is on but has no size", "qwen3_moe", { use_sliding_window: true }, '"sliding_window" is missing'],

@@ -26,6 +26,8 @@ export interface MoeConfig {
   /** Width F of one expert. */
   readonly width: number;
   readonly router: RouterConfig;
+  /** Gates multiply what experts give, or what they get. @defaultValue "output" */
+  readonly gatesOn?: "input" | "output";
   /** The form of the experts; `clampedSwiglu` is that of gpt-oss, always with biases. @defaultValue "swiglu" */
   readonly experts?: "swiglu" | "clampedSwiglu";
   /** Biases on their three projections. @defaultValue false */

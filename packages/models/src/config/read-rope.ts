@@ -91,7 +91,8 @@ function readKind(kind: string, scaling: ConfigReader, known: RopeKnown): RopeCo
 function readLlama3(scaling: ConfigReader, { theta, originalPositions }: RopeKnown): Llama3Rope {
   const lowFrequency = scaling.positive("low_freq_factor");
   const highFrequency = scaling.positive("high_freq_factor");
-  if (highFrequency <= lowFrequency) scaling.fail(`high_freq_factor must be above low_freq_factor; got ${highFrequency} and ${lowFrequency}.`);
+  // Equal in Llama 4 Scout: no ramp between the two.
+  if (highFrequency < lowFrequency) scaling.fail(`high_freq_factor must be at or above low_freq_factor; got ${highFrequency} and ${lowFrequency}.`);
   return { kind: "llama3", theta, factor: scaling.positive("factor"), lowFrequency, highFrequency, originalPositions };
 }
 

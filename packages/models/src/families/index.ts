@@ -9,6 +9,7 @@ import { graniteMoe, graniteMoeShared } from "./granite-moe.js";
 import { hunyuanMoe } from "./hunyuan-moe.js";
 import { jetmoe } from "./jetmoe.js";
 import { llama } from "./llama.js";
+import { llama4, llama4Text } from "./llama4.js";
 import { minimax } from "./minimax.js";
 import { mixtral } from "./mixtral.js";
 import { olmoe } from "./olmoe.js";
@@ -18,7 +19,7 @@ import { qwen3Moe } from "./qwen3-moe.js";
 import { qwen3 } from "./qwen3.js";
 
 /** All families. Adding one is one file of facts and its line here. */
-const FAMILIES: readonly Family[] = [llama, qwen3, mixtral, olmoe, qwen2Moe, qwen3Moe, glm4Moe, graniteMoe, graniteMoeShared, ernie45Moe, gptOss, hunyuanMoe, flexOlmo, deepSeekV2, deepSeekV3, minimax, phimoe, jetmoe];
+const FAMILIES: readonly Family[] = [llama, qwen3, mixtral, olmoe, qwen2Moe, qwen3Moe, glm4Moe, graniteMoe, graniteMoeShared, ernie45Moe, gptOss, llama4Text, llama4, hunyuanMoe, flexOlmo, deepSeekV2, deepSeekV3, minimax, phimoe, jetmoe];
 
 /** The family of a `model_type`, if known. */
 export function findFamily(modelType: string): Family | undefined {
