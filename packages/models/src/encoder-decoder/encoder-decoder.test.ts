@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
-import { disposeParameters } from "@moekit/core";
+import { crossEntropy, disposeParameters, trainableParameters } from "@moekit/core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { HostTensor } from "../safetensors/host-tensor.js";
 import { BACKENDS, fixtureFolder, fixtureJson, fixtureTensors, maxDifference, relativeDifference, rowsOf, useBackend } from "../testing/fixtures.js";
@@ -11,10 +11,29 @@ import { loadEncoderDecoder, saveEncoderDecoder } from "./checkpoint.js";
 import { DecoderCache } from "./decoder-cache.js";
 import type { EncoderDecoder } from "./encoder-decoder.js";
 import { generateFromEncoder } from "./generate.js";
+import { encoderDecoderPlaces } from "./places.js";
 import { scoreEncoderDecoder } from "./score.js";
 
+/** Gradients of the cross entropy of the decoder's input, under the names of files. */
+function gradientsByName(model: EncoderDecoder, input: number[][], output: number[][]): Map<string, Float32Array> {
+  const variables = trainableParameters(model);
+  const used = Object.entries(variables).filter(([path]) => model.config.tieEmbeddings || path !== "embedding.weight");
+  const ids = (rows: number[][]) => tf.tensor2d(rows, undefined, "int32");
+  const loss = (): tf.Scalar => {
+    const { logits } = model.decode(ids(output), model.encode(ids(input)).hidden);
+    return tf.mean(crossEntropy(tf.reshape(logits, [-1, model.config.vocabSize]), tf.tensor1d(output.flat(), "int32")));
+  };
+  const { grads } = tf.variableGrads(loss, used.map(([, variable]) => variable));
+  const places = encoderDecoderPlaces(Object.fromEntries(used.map(([path, { shape }]) => [path, shape])));
+  return new Map([...places].flatMap(([path, { names }]) => {
+    const values = grads[variables[path]!.name]!.dataSync() as Float32Array;
+    const size = values.length / names.length;
+    return names.map((name, index): [string, Float32Array] => [name, values.subarray(index * size, (index + 1) * size)]);
+  }));
+}
+
 describe.each(BACKENDS)("on %s", (backend) => {
-  describe.each(["switch_transformers"])("%s", (family) => {
+  describe.each(["switch_transformers", "switch_untied_bias_gelu"])("%s", (family) => {
     let model: EncoderDecoder;
     let expected: Record<string, HostTensor>;
     let scores: Record<string, HostTensor>;
@@ -68,5 +87,16 @@ describe.each(BACKENDS)("on %s", (backend) => {
       expect(JSON.parse(await readFile(join(folder, "config.json"), "utf8"))).toEqual(fixtureJson(family, "config.json"));
       await rm(folder, { recursive: true });
     });
+  });
+
+  it("gradients are within 1e-3 relative per tensor (the first reference has none)", async () => {
+    await useBackend(backend);
+    const family = "switch_untied_bias_gelu";
+    const [model, ids, want] = [await loadEncoderDecoder(fixtureFolder(family)), await fixtureTensors(family, "expected.safetensors"), await fixtureTensors(family, "grads.safetensors")];
+    tf.tidy(() => {
+      const got = gradientsByName(model, rowsOf(ids.input_ids!), rowsOf(ids.decoder_input_ids!));
+      for (const [name, { data }] of Object.entries(want)) expect(relativeDifference(got.get(name)!, data), name).toBeLessThan(1e-3);
+    });
+    disposeParameters(model);
   });
 });

@@ -62,8 +62,8 @@ function readSwitch(read: ConfigReader): Omit<EncoderDecoderConfig, "family" | "
 
 function readPositions(read: ConfigReader): { numBuckets: number; maxDistance: number } {
   const [numBuckets, maxDistance] = [read.size("relative_attention_num_buckets", 32), read.size("relative_attention_max_distance", 128)];
-  if (numBuckets % 4 !== 0) read.fail(`relative_attention_num_buckets must be a multiple of 4; got ${numBuckets}.`);
-  if (maxDistance <= numBuckets / 2) read.fail(`relative_attention_max_distance must be above half of relative_attention_num_buckets ${numBuckets}; got ${maxDistance}.`);
+  if (numBuckets < 4) read.fail(`relative_attention_num_buckets must be at least 4; got ${numBuckets}.`);
+  if (maxDistance <= Math.floor(numBuckets / 2)) read.fail(`relative_attention_max_distance must be above half of relative_attention_num_buckets ${numBuckets}; got ${maxDistance}.`);
   return { numBuckets, maxDistance };
 }
 

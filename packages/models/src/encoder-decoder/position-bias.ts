@@ -45,10 +45,10 @@ export class PositionBias {
  * buckets that grow in steps of a logarithm. In float32 at each step, as transformers computes them.
  */
 export function bucketOf(distance: number, direction: Direction, { numBuckets, maxDistance }: RelativePositions): number {
-  const buckets = direction === "both" ? numBuckets / 2 : numBuckets;
+  const buckets = direction === "both" ? Math.floor(numBuckets / 2) : numBuckets;
   const first = direction === "both" && distance > 0 ? buckets : 0;
   const far = direction === "both" ? Math.abs(distance) : Math.max(-distance, 0);
-  const exact = buckets / 2;
+  const exact = Math.floor(buckets / 2);
   if (far < exact) return first + far;
   const share = Math.fround(Math.fround(Math.log(Math.fround(far / exact))) / Math.fround(Math.log(maxDistance / exact)));
   return first + Math.min(exact + Math.trunc(Math.fround(share * (buckets - exact))), buckets - 1);
