@@ -15,8 +15,11 @@ export interface AddonSettings {
   chooseInstructionSet(name: string): boolean;
   instructionSet(): string;
   supportedInstructionSets(): string[];
-  /** Bytes from the start of a buffer to the next multiple of 64. */
-  alignmentOf(buffer: ArrayBuffer): number;
+  /** False if there is none of that name. */
+  choosePrecision(name: string): boolean;
+  precision(): string;
+  /** Asks for large pages under a large new buffer; returns the bytes from its start to the next multiple of 64. */
+  prepareBuffer(buffer: ArrayBuffer): number;
 }
 
 /** The module as it is loaded. */

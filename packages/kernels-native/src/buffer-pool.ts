@@ -24,11 +24,11 @@ export class BufferPool {
   private freeBytes = 0;
 
   /**
-   * @param alignmentOf - Bytes from the start of a buffer to the next multiple of 64.
+   * @param prepare - Called with each new buffer; returns the bytes from its start to the next multiple of 64.
    * @param limitBytes - Free memory kept at most; what comes back beyond that is left to the garbage collector.
    */
   constructor(
-    private readonly alignmentOf: (buffer: ArrayBuffer) => number,
+    private readonly prepare: (buffer: ArrayBuffer) => number,
     private readonly limitBytes: number,
   ) {}
 
@@ -60,7 +60,7 @@ export class BufferPool {
 
   private create(bytes: number): Block {
     const buffer = new ArrayBuffer(bytes + ALIGNMENT);
-    const block: Block = { buffer, start: this.alignmentOf(buffer), bytes, shared: false };
+    const block: Block = { buffer, start: this.prepare(buffer), bytes, shared: false };
     this.blocks.set(buffer, block);
     return block;
   }

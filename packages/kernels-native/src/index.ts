@@ -1,1 +1,1 @@
-export { type NativeInfo, nativeBackendName, nativeInfo, registerNativeBackend, setNativeInstructionSet, setNativeThreads } from "./register.js";
+export { type NativeInfo, type NativeOptions, type NativePrecision, nativeBackendName, nativeInfo, registerNativeBackend, setNativeInstructionSet, setNativePrecision, setNativeThreads } from "./register.js";

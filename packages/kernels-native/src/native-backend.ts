@@ -46,7 +46,7 @@ export function createNativeBackend(settings: AddonSettings, limitBytes: number)
   const Base = tf.findBackend("cpu").constructor as new () => CpuBackend;
 
   class Backend extends Base implements NativeBackend {
-    readonly pool = new BufferPool((buffer) => settings.alignmentOf(buffer), limitBytes);
+    readonly pool = new BufferPool((buffer) => settings.prepareBuffer(buffer), limitBytes);
 
     constructor() {
       super();

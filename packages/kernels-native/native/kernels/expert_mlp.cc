@@ -38,6 +38,7 @@ struct Gradients {
 template <class A>
 void backwardPiece(const Mlp& mlp, const float* dy, int64_t e, int64_t from, int64_t to, const Gradients& grads, float* dGate, float* dUp) {
   const int64_t start = mlp.segments.start(e), rows = mlp.segments.rows(e), D = mlp.D, F = mlp.F, width = to - from;
+  const bool past = largerThanCaches(mlp.E * F * D);
   const float* x = mlp.x + start * D;
   const float* dyRows = dy + start * D;
   Scratch scratch;
@@ -48,10 +49,10 @@ void backwardPiece(const Mlp& mlp, const float* dy, int64_t e, int64_t from, int
   mlp.project(mlp.up, mlp.upBias, e, from, to, u, width);
   gemm({rows, width, D, dyRows, D, 1, mlp.down + e * D * F + from, F, 1, hidden, width, false, mlp.precision});
   activateBackward<A>(g, u, hidden, rows * width);
-  gemm({D, width, rows, dyRows, 1, D, hidden, width, 1, grads.down + e * D * F + from, F, false, mlp.precision});
+  gemm({D, width, rows, dyRows, 1, D, hidden, width, 1, grads.down + e * D * F + from, F, false, mlp.precision, past});
   const int64_t bank = (e * F + from) * D;
-  if (g) gemm({width, D, rows, g, 1, width, x, D, 1, grads.gate + bank, D, false, mlp.precision});
-  gemm({width, D, rows, u, 1, width, x, D, 1, grads.up + bank, D, false, mlp.precision});
+  if (g) gemm({width, D, rows, g, 1, width, x, D, 1, grads.gate + bank, D, false, mlp.precision, past});
+  gemm({width, D, rows, u, 1, width, x, D, 1, grads.up + bank, D, false, mlp.precision, past});
   if (grads.gateBias) sumRows(g, rows, width, width, grads.gateBias + e * F + from);
   if (grads.upBias) sumRows(u, rows, width, width, grads.upBias + e * F + from);
   for (int64_t n = 0; n < rows; n++) {

@@ -16,18 +16,53 @@ constexpr int64_t kTileCols = 2 * kWidth;
 constexpr int64_t kBlockRows = 512 / kTileRows * kTileRows;
 constexpr int64_t kBlockUnits = 256;
 
+// What becomes of numbers that are in C: replaced, added to, or replaced past the caches.
+enum class Write { over, add, past };
+
+constexpr int64_t kLine = 16;  // floats in a line of the cache
+
+// What is copied next, which tiles fetch while they compute, a line of the cache per unit of depth: `runs` runs of `run` lines,
+// `stride` apart.
+struct Ahead {
+  const float* from;
+  int64_t run, runs, stride;
+
+  // The panel of B at (k, j), or nothing.
+  static Ahead panel(const Gemm& g, int64_t k, int64_t depth, int64_t j) {
+    if (k >= g.k || j >= g.n) return {g.b, 1, 0, 0};
+    const float* from = g.b + k * g.bRow + j * g.bCol;
+    if (g.bRow == 1) return {from, ceilDiv(depth, kLine), least(kTileCols, g.n - j), g.bCol};
+    return {from, ceilDiv(kTileCols, kLine), depth, g.bRow};
+  }
+  Ahead after(int64_t lines) const {
+    const int64_t done = lines / run;
+    if (done >= runs) return {from, 1, 0, 0};
+    return {from + done * stride, run, runs - done, stride};
+  }
+};
+
 // C tile of R rows from panels: a[units][kTileRows], b[units][kTileCols].
 template <class P, int R>
-inline void tile(int64_t units, const float* a, const float* b, float* c, int64_t ldc, bool add) {
+inline void tile(int64_t units, const float* a, const float* b, float* c, int64_t ldc, Write write, const Ahead& ahead) {
+  if (write != Write::past) {
 #pragma GCC unroll 16
-  for (int r = 0; r < R; r++) {
-    __builtin_prefetch(c + r * ldc, 1);
-    __builtin_prefetch(c + r * ldc + kTileCols - 1, 1);
+    for (int r = 0; r < R; r++) {
+      __builtin_prefetch(c + r * ldc, 1);
+      __builtin_prefetch(c + r * ldc + kTileCols - 1, 1);
+    }
   }
   Vec sum[R][2];
 #pragma GCC unroll 16
   for (int r = 0; r < R; r++) sum[r][0] = sum[r][1] = zero();
+  const float* next = ahead.from;
+  int64_t left = ahead.run;
   for (int64_t k = 0; k < units; k++, a += kTileRows, b += kTileCols) {
+    __builtin_prefetch(next, 0, 2);
+    next += kLine;
+    if (--left == 0) {
+      left = ahead.run;
+      next += ahead.stride - ahead.run * kLine;
+    }
     const Vec b0 = load(b), b1 = load(b + kWidth);
 #pragma GCC unroll 16
     for (int r = 0; r < R; r++) {
@@ -38,9 +73,14 @@ inline void tile(int64_t units, const float* a, const float* b, float* c, int64_
   }
 #pragma GCC unroll 16
   for (int r = 0; r < R; r++, c += ldc) {
-    if (add) {
-      sum[r][0] = MOEKIT_ISA::add(sum[r][0], load(c));
-      sum[r][1] = MOEKIT_ISA::add(sum[r][1], load(c + kWidth));
+    if (write == Write::past) {
+      stream(c, sum[r][0]);
+      stream(c + kWidth, sum[r][1]);
+      continue;
+    }
+    if (write == Write::add) {
+      sum[r][0] = add(sum[r][0], load(c));
+      sum[r][1] = add(sum[r][1], load(c + kWidth));
     }
     store(c, sum[r][0]);
     store(c + kWidth, sum[r][1]);
@@ -48,30 +88,30 @@ inline void tile(int64_t units, const float* a, const float* b, float* c, int64_
 }
 
 template <class P, int R = kTileRows>
-void tileOf(int64_t rows, int64_t units, const float* a, const float* b, float* c, int64_t ldc, bool add) {
+void tileOf(int64_t rows, int64_t units, const float* a, const float* b, float* c, int64_t ldc, Write write, const Ahead& ahead) {
   if constexpr (R > 1) {
-    if (rows < R) return tileOf<P, R - 1>(rows, units, a, b, c, ldc, add);
+    if (rows < R) return tileOf<P, R - 1>(rows, units, a, b, c, ldc, write, ahead);
   }
-  tile<P, R>(units, a, b, c, ldc, add);
+  tile<P, R>(units, a, b, c, ldc, write, ahead);
 }
 
 // A tile that sticks out on the right is made beside C and copied.
 template <class P>
-void edgeTile(int64_t rows, int64_t cols, int64_t units, const float* a, const float* b, float* c, int64_t ldc, bool add) {
+void edgeTile(int64_t rows, int64_t cols, int64_t units, const float* a, const float* b, float* c, int64_t ldc, Write write, const Ahead& ahead) {
   alignas(64) float side[kTileRows * kTileCols];
-  tileOf<P>(rows, units, a, b, side, kTileCols, false);
+  tileOf<P>(rows, units, a, b, side, kTileCols, Write::over, ahead);
   for (int64_t r = 0; r < rows; r++) {
-    for (int64_t j = 0; j < cols; j++) c[r * ldc + j] = side[r * kTileCols + j] + (add ? c[r * ldc + j] : 0);
+    for (int64_t j = 0; j < cols; j++) c[r * ldc + j] = side[r * kTileCols + j] + (write == Write::add ? c[r * ldc + j] : 0);
   }
 }
 
 // A block of A, as panels, times one panel of B.
 template <class P>
-void multiplyPanel(const float* a, const float* b, int64_t rows, int64_t cols, int64_t units, float* c, int64_t ldc, bool add) {
-  for (int64_t i = 0; i < rows; i += kTileRows, a += kTileRows * units, c += kTileRows * ldc) {
+void multiplyPanel(const float* a, const float* b, int64_t rows, int64_t cols, int64_t units, float* c, int64_t ldc, Write write, Ahead ahead) {
+  for (int64_t i = 0; i < rows; i += kTileRows, a += kTileRows * units, c += kTileRows * ldc, ahead = ahead.after(units)) {
     const int64_t height = least(kTileRows, rows - i);
-    if (cols >= kTileCols) tileOf<P>(height, units, a, b, c, ldc, add);
-    else edgeTile<P>(height, cols, units, a, b, c, ldc, add);
+    if (cols >= kTileCols) tileOf<P>(height, units, a, b, c, ldc, write, ahead);
+    else edgeTile<P>(height, cols, units, a, b, c, ldc, write, ahead);
   }
 }
 
@@ -91,6 +131,7 @@ void multiplyPacked(const Gemm& g) {
   const int64_t step = ceilDiv(ceilDiv(g.k, blocks), P::kDepth) * P::kDepth, stepUnits = step / P::kDepth;
   float* a = scratch.floats(ceilDiv(least(kBlockRows, g.m), kTileRows) * kTileRows * stepUnits + kWidth);
   float* b = scratch.floats(kTileCols * stepUnits + kWidth);
+  const bool past = g.past && !g.add && blocks == 1 && g.ldc % kWidth == 0 && reinterpret_cast<uintptr_t>(g.c) % 64 == 0;
   for (int64_t i = 0; i < g.m; i += kBlockRows) {
     const int64_t rows = least(kBlockRows, g.m - i);
     for (int64_t k = 0; k < g.k; k += step) {
@@ -99,10 +140,12 @@ void multiplyPacked(const Gemm& g) {
       for (int64_t j = 0; j < g.n; j += kTileCols) {
         const int64_t cols = least(kTileCols, g.n - j);
         pack<P>({g.b + k * g.bRow + j * g.bCol, g.bCol, g.bRow, cols, depth, b, kTileCols});
-        multiplyPanel<P>(a, b, rows, cols, units, g.c + i * g.ldc + j, g.ldc, g.add || k > 0);
+        const Ahead ahead = j + kTileCols < g.n ? Ahead::panel(g, k, depth, j + kTileCols) : Ahead::panel(g, k + step, step, 0);
+        multiplyPanel<P>(a, b, rows, cols, units, g.c + i * g.ldc + j, g.ldc, g.add || k > 0 ? Write::add : past ? Write::past : Write::over, ahead);
       }
     }
   }
+  if (past) endStream();
 }
 
 }  // namespace

@@ -18,6 +18,8 @@ struct Gemm {
   int64_t ldc;
   bool add = false;
   Precision precision = Precision::f32;
+  // Write C past the caches, because it is larger than they are.
+  bool past = false;
 
   Gemm rows(int64_t from, int64_t to) const {
     Gemm g = *this;
@@ -39,6 +41,9 @@ struct Gemm {
 // product into rows of at least kSmallRows or columns does not change a bit of it.
 constexpr int64_t kSmallRows = 8;
 void gemm(const Gemm& g);
+
+// Results of that many numbers no cache keeps until they are used.
+inline bool largerThanCaches(int64_t floats) { return floats >= int64_t{1} << 24; }
 
 // On all threads.
 void parallelGemm(const Gemm& g);

@@ -18,7 +18,7 @@ void groupedMatmul(const Args& args) {
     const int64_t start = segments.start(e), rows = segments.rows(e);
     float* out = y + start * O + from;
     if (bias) fillRows(out, rows, to - from, O, bias + e * O + from);
-    gemm({rows, to - from, I, x + start * I, I, 1, w + (e * O + from) * I, 1, I, out, O, bias != nullptr});
+    gemm({rows, to - from, I, x + start * I, I, 1, w + (e * O + from) * I, 1, I, out, O, bias != nullptr, precision()});
   });
   clear(y + segments.end() * O, (N - segments.end()) * O);
 }
@@ -32,7 +32,7 @@ void groupedMatmulInput(const Args& args) {
   float* dx = args.floats(3, N * I);
   segments.pieces(I, 64, [&](int64_t e, int64_t from, int64_t to) {
     const int64_t start = segments.start(e);
-    gemm({segments.rows(e), to - from, O, dy + start * O, O, 1, w + e * O * I + from, I, 1, dx + start * I + from, I});
+    gemm({segments.rows(e), to - from, O, dy + start * O, O, 1, w + e * O * I + from, I, 1, dx + start * I + from, I, false, precision()});
   });
   clear(dx + segments.end() * I, (N - segments.end()) * I);
 }
@@ -46,7 +46,7 @@ void groupedMatmulWeight(const Args& args) {
   float* dw = args.floats(3, E * O * I);
   segments.pieces(I, 64, [&](int64_t e, int64_t from, int64_t to) {
     const int64_t start = segments.start(e);
-    gemm({O, to - from, segments.rows(e), dy + start * O, 1, O, x + start * I + from, I, 1, dw + e * O * I + from, I});
+    gemm({O, to - from, segments.rows(e), dy + start * O, 1, O, x + start * I + from, I, 1, dw + e * O * I + from, I, false, precision(), largerThanCaches(E * O * I)});
   });
 }
 

@@ -15,7 +15,7 @@ void matmul(const Args& args) {
   float* out = args.floats(2, batch * m * n);
   const float* bias = args.optionalFloats(11, n);
 
-  Gemm g{m, n, k, a, transposeA ? 1 : k, transposeA ? m : 1, b, transposeB ? 1 : n, transposeB ? k : 1, out, n, bias != nullptr};
+  Gemm g{m, n, k, a, transposeA ? 1 : k, transposeA ? m : 1, b, transposeB ? 1 : n, transposeB ? k : 1, out, n, bias != nullptr, precision()};
   if (bias) parallelRanges(batch * m, rowsOfGrain(n), [&](int64_t from, int64_t to) { fillRows(out + from * n, to - from, n, n, bias); });
   if (aStep == m * k && bStep == 0 && !transposeA) {
     g.m *= batch;  // One tall product.

@@ -23,6 +23,9 @@ inline Vec zero() { return _mm256_setzero_ps(); }
 inline Vec broadcast(float x) { return _mm256_set1_ps(x); }
 inline Vec load(const float* p) { return _mm256_loadu_ps(p); }
 inline void store(float* p, Vec x) { _mm256_storeu_ps(p, x); }
+// To an aligned place, past the caches; endStream() comes before anyone else reads it.
+inline void stream(float* p, Vec x) { _mm256_stream_ps(p, x); }
+inline void endStream() { _mm_sfence(); }
 // The first n lanes; the others are 0 and not touched in memory.
 inline Vec loadPartial(const float* p, int64_t n) { return _mm256_maskload_ps(p, firstLanes(n)); }
 inline void storePartial(float* p, Vec x, int64_t n) { _mm256_maskstore_ps(p, firstLanes(n), x); }

@@ -25,6 +25,9 @@ inline Vec load(const float* p) {
   return x;
 }
 inline void store(float* p, Vec x) { std::memcpy(p, &x, sizeof(x)); }
+// Other sets write past the caches here.
+inline void stream(float* p, Vec x) { store(p, x); }
+inline void endStream() {}
 // The first n lanes; the others are 0 and not touched in memory.
 inline Vec loadPartial(const float* p, int64_t n) {
   Vec x = zero();

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "../runtime/instruction_sets.h"
+#include "../runtime/precision.h"
 #include "../runtime/threads.h"
 
 using namespace moekit;
@@ -274,9 +275,12 @@ void everything() {
   for (int i = 0; i < instructionSetCount; i++) {
     const InstructionSet& set = instructionSets[i];
     if (!set.supported()) continue;
-    products(set);
+    for (const char* name : {"bf16", "f32"}) {
+      choosePrecision(name);
+      products(set);
+      experts(set);
+    }
     convolutions(set);
-    experts(set);
     packedWeights(set);
     attentions(set);
     rowOps(set);
