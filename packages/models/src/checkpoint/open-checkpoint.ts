@@ -44,7 +44,11 @@ async function unpacked(weights: TensorReader, quantization: Quantization): Prom
   }
 }
 
-/** The content of the `config.json` of a folder, or what that of a `.gguf` file would be. */
+/**
+ * The content of the `config.json` of a folder, or what that of a `.gguf` file would be.
+ * @throws CheckpointError if there is none or it is not a JSON object.
+ * @example if (isEncoderDecoder(await readConfigOf("switch-base-8"))) await loadEncoderDecoder("switch-base-8");
+ */
 export async function readConfigOf(path: string): Promise<HuggingFaceConfig> {
   if (!(await isFile(path))) return readConfigFile(path);
   const { config, weights } = await openGguf(path);

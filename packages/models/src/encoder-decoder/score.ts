@@ -20,8 +20,9 @@ export interface EncoderDecoderIds {
  *
  * @returns `logits` `[B, U, V]`; `encoder_last` `[B, S, D]`, the encoder's output; per layer with experts i, counted from 0
  * in each stack, `encoder_router_logits.<i>` `[B*S, E]`, `encoder_expert_ids.<i>` `[B*S, 1]` int32 (-1 where the expert was
- * full), `encoder_gates.<i>` `[B*S, 1]`, and the same of the `decoder`; `loss`, the mean cross entropy of the labels in nats;
- * `encoder_aux_loss`, `encoder_z_loss` and those of the decoder. Losses are `[]`. Ready for {@link writeSafetensors}.
+ * full), `encoder_gates.<i>` `[B*S, 1]`, and the same of the `decoder`; `cross_entropy` and `loss`, both the mean
+ * cross entropy of the labels in nats, because transformers adds nothing to it unless asked; `encoder_aux_loss`,
+ * `encoder_z_loss` and those of the decoder; `aux_loss`, of both stacks together. Losses are `[]`. Ready for {@link writeSafetensors}.
  * @throws DataError if rows differ in number or length or have an id outside the vocabulary.
  * @example await writeSafetensors("scores.safetensors", await scoreEncoderDecoder(model, { inputIds: [[5, 7, 1]], decoderInputIds: [[0, 9]] }));
  */
@@ -30,7 +31,10 @@ export async function scoreEncoderDecoder(model: EncoderDecoder, { inputIds, dec
   const results = tf.tidy(() => {
     const encoded = model.encode(idsOf(inputIds));
     const { logits, trace } = model.decode(idsOf(decoderInputIds), encoded.hidden);
-    return { logits, encoder_last: encoded.hidden, loss: labelLoss(logits, labels), ...routers("encoder", encoded.trace, model, inputIds.length), ...routers("decoder", trace, model, inputIds.length) };
+    const loss = labelLoss(logits, labels);
+    const [encoder, decoder] = [routers("encoder", encoded.trace, model, inputIds.length), routers("decoder", trace, model, inputIds.length)];
+    const aux_loss = tf.add(encoder.encoder_aux_loss!, decoder.decoder_aux_loss!);
+    return { logits, encoder_last: encoded.hidden, loss, cross_entropy: loss, aux_loss, ...encoder, ...decoder };
   });
   const host: Record<string, HostTensor> = {};
   for (const [name, tensor] of Object.entries(results)) host[name] = { shape: tensor.shape, data: (await tensor.data()) as Float32Array | Int32Array };

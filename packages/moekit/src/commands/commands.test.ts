@@ -71,6 +71,23 @@ describe("moekit score", () => {
     expect(await moekit(["score", fixture("olmoe"), "--ids", ids, "--out", exact, "--weights", "q7", ...cpu])).toMatchObject({ code: 2, notes: expect.stringContaining("--weights must be one of float32, as-stored") as string });
   });
 
+  it("takes the ids of an encoder-decoder as an object, and says so", async () => {
+    const family = "switch_transformers";
+    const want = await tensorsOf(join(fixture(family), "expected.safetensors"));
+    const rows = async (name: string) => {
+      const { shape, data } = await want(name);
+      return Array.from({ length: shape[0]! }, (_, row) => Array.from(data).slice(row * shape[1]!, (row + 1) * shape[1]!));
+    };
+    const [idsFile, out] = [join(folder, `${family}.json`), join(folder, `${family}.safetensors`)];
+    await writeFile(idsFile, JSON.stringify({ input_ids: await rows("input_ids"), decoder_input_ids: await rows("decoder_input_ids") }));
+    expect(await moekit(["score", fixture(family), "--ids", idsFile, "--out", out, ...cpu])).toMatchObject({ code: 0, notes: "" });
+    const got = await tensorsOf(out);
+    for (const name of ["logits", "encoder_last"]) expect(largestDifference((await got(name)).data, (await want(name)).data)).toBeLessThan(2e-4);
+    expect((await got("loss")).data[0]! / (await want("loss")).data[0]!).toBeCloseTo(1, 5);
+    await writeFile(idsFile, "[[1, 2]]");
+    expect(await moekit(["score", fixture(family), "--ids", idsFile, "--out", out, ...cpu])).toMatchObject({ code: 1, notes: expect.stringContaining("this model is an encoder-decoder") as string });
+  });
+
   it("writes 16-bit floats when asked to", async () => {
     await writeFile(join(folder, "ids.json"), "[[1, 2, 3]]");
     const out = join(folder, "half.safetensors");
@@ -86,7 +103,10 @@ describe("moekit score", () => {
     ["[[1, 2], [3]]", "sequence 1 has 1 tokens"],
     ["[[1, 160]]", "token id 160 in sequence 0 is not from 0 to 159"],
     ["[[1, -2]]", "at [0][1]"],
-    ["[1, 2]", "must be rows of token ids like [[1, 2], [3, 4]]; at [0]"],
+    ["[1, 2]", "must be rows of token ids like [[1, 2], [3, 4]]"],
+    ["[1, 2]", "at [0]"],
+    ['{"input_ids": [[1]], "ids": [[2]]}', 'Unrecognized key: "ids"'],
+    ['{"input_ids": [[1, 2]], "decoder_input_ids": [[0]]}', "this model is a decoder"],
     ["[[1,", "is not JSON"],
   ])("refuses the ids %s", async (json, message) => {
     await writeFile(join(folder, "bad.json"), json);
