@@ -1,0 +1,128 @@
+/**
+ * Loading, prefill of 512 tokens and decoding with packed weights, beside llama.cpp on the same files in the same run.
+ * `--only q8_0` takes one format. The files (0.5 to 1.7 GB) are made in the folder for temporary files on first use.
+ */
+import { statSync } from "node:fs";
+import { open } from "node:fs/promises";
+import * as tf from "@tensorflow/tfjs";
+import { disposeParameters } from "@moekit/core";
+import { KeyValueCache, loadModel, type GgufExportType, type MoeTransformer } from "@moekit/models";
+import { type Measured, onBackends, type Options, type Outcome, type Result, summary } from "./lib/benchmark.ts";
+import { syntheticGguf } from "./lib/synthetic-model.ts";
+import { type LlamaPeer, openLlamaCpp } from "./peers/llama-cpp.ts";
+
+const FORMATS: readonly GgufExportType[] = ["q8_0", "q4_0", "bf16"];
+const [PREFILL, DECODE] = [512, 48];
+const THREADS = 2;
+const IDS = Array.from({ length: PREFILL }, (_, i) => 1 + ((i * 37) % 4000));
+
+export async function run({ only, backends = ["native"], ...options }: Options, report: (result: Result) => void): Promise<Outcome> {
+  const formats = FORMATS.filter((format) => !only || format === only);
+  const measure = async () => {
+    const all: Measured[] = [];
+    for (const format of formats) all.push(...(await measureFormat(format, options.runs)));
+    return all;
+  };
+  return onBackends({ ...options, backends }, measure, report);
+}
+
+async function measureFormat(format: GgufExportType, runs: number): Promise<Measured[]> {
+  const path = await syntheticGguf(format);
+  const load = await timeLoading(format, path);
+  const model = await loadModel(path, { weights: "as-stored" });
+  const peer = await openLlamaCpp(path, { threads: THREADS, contextSize: PREFILL + DECODE });
+  if (typeof peer === "string") console.error(`bench generate: without llama.cpp: ${peer}`);
+  const other = typeof peer === "string" ? undefined : peer;
+  if (other) await check(model, other);
+  const times = { ours: [] as Times[], theirs: [] as Times[] };
+  for (let i = 0; i <= runs; i++) {
+    times.ours.push(await ourTimes(model));
+    if (other) times.theirs.push(await theirTimes(other));
+  }
+  disposeParameters(model);
+  await other?.close();
+  return [load, ...resultsOf(format, times)];
+}
+
+interface Times {
+  readonly prefill: number;
+  readonly decode: number;
+}
+
+/** Both sides have seen one whole round before the clock counts. */
+function resultsOf(format: string, { ours, theirs }: { ours: Times[]; theirs: Times[] }): Measured[] {
+  return (["prefill", "decode"] as const).map((part) => {
+    const [own, other] = [ours, theirs].map((times) => times.slice(1).map((time) => time[part]));
+    const tokens = part === "prefill" ? PREFILL : 1;
+    const timing = summary(own!);
+    const peer = other!.length > 0 ? summary(other!).ms : undefined;
+    return { name: `${part} ${format}`, ...timing, facts: { "tokens/s": (tokens / timing.ms) * 1000, ...(peer && { "llama.cpp tokens/s": (tokens / peer) * 1000, "times llama.cpp": peer / timing.ms }) } };
+  });
+}
+
+/** Milliseconds of the prefill, and of one decoded token. */
+async function ourTimes(model: MoeTransformer): Promise<Times> {
+  const cache = new KeyValueCache();
+  const prefill = await timed(() => lastLogits(model, IDS, cache));
+  const decode = await timed(async () => {
+    for (let i = 0; i < DECODE; i++) await lastLogits(model, [IDS[i]!], cache);
+  });
+  cache.dispose();
+  return { prefill, decode: decode / DECODE };
+}
+
+async function theirTimes(peer: LlamaPeer): Promise<Times> {
+  peer.clear();
+  const { ms: prefill } = await peer.evaluate(IDS, 0);
+  let decode = 0;
+  for (let i = 0; i < DECODE; i++) decode += (await peer.evaluate([IDS[i]!], PREFILL + i)).ms;
+  return { prefill, decode: decode / DECODE };
+}
+
+async function lastLogits(model: MoeTransformer, ids: readonly number[], cache: KeyValueCache): Promise<Float32Array> {
+  const logits = tf.tidy(() => model.forward(tf.tensor2d([...ids], [1, ids.length], "int32"), { cache, lastOnly: true }).logits);
+  const values = (await logits.data()) as Float32Array;
+  logits.dispose();
+  return values;
+}
+
+/** Both compute the same, up to the precision that llama.cpp rounds activations to. */
+async function check(model: MoeTransformer, peer: LlamaPeer): Promise<void> {
+  const cache = new KeyValueCache();
+  const own = await lastLogits(model, IDS.slice(0, 64), cache);
+  cache.dispose();
+  peer.clear();
+  const { logits } = await peer.evaluate(IDS.slice(0, 64), 0, true);
+  const dot = (a: ArrayLike<number>, b: ArrayLike<number>) => Array.from(a).reduce((sum, value, i) => sum + value * b[i]!, 0);
+  const cosine = dot(own, logits!) / Math.sqrt(dot(own, own) * dot(logits!, logits!));
+  if (!(cosine > 0.99)) throw new Error(`bench generate: the logits of moekit and llama.cpp must point the same way; their cosine is ${cosine}.`);
+}
+
+/** Beside the plain reading of the file, which is in the operating system's cache by then. */
+async function timeLoading(format: string, path: string): Promise<Measured> {
+  const bytes = statSync(path).size;
+  const plain = await timed(() => readAll(path));
+  const times: number[] = [];
+  for (let i = 0; i < 3; i++) {
+    const start = performance.now();
+    const model = await loadModel(path, { weights: "as-stored" });
+    times.push(performance.now() - start);
+    disposeParameters(model);
+  }
+  const timing = summary(times);
+  return { name: `load ${format}`, ...timing, facts: { "GB/s": bytes / timing.ms / 1e6, "plain read GB/s": bytes / plain / 1e6, "share of plain read": plain / timing.ms } };
+}
+
+async function readAll(path: string): Promise<void> {
+  const handle = await open(path);
+  const { size } = await handle.stat();
+  const target = Buffer.allocUnsafe(size);
+  for (let at = 0; at < size; ) at += (await handle.read(target, at, Math.min(1 << 26, size - at), at)).bytesRead;
+  await handle.close();
+}
+
+async function timed(work: () => Promise<unknown>): Promise<number> {
+  const start = performance.now();
+  await work();
+  return performance.now() - start;
+}
