@@ -22,7 +22,7 @@ export type GgufExportType = "f32" | "f16" | "bf16" | "q8_0" | "q4_0" | "q4_1" |
 export interface ExportGgufOptions {
   /** Type of all matrices but routers. @defaultValue "f32" */
   readonly quantize?: GgufExportType;
-  /** Further metadata, e.g. the tokenizer's. */
+  /** Further metadata, e.g. that of {@link tokenizerMetadata}; without a tokenizer the file says that it has none. */
   readonly metadata?: ReadonlyMap<string, GgufValue>;
 }
 
@@ -69,7 +69,7 @@ function settings({ architecture, config: rules }: GgufFamily, config: HuggingFa
   // A slash marks the keys that are not the architecture's.
   const entries = own.map(([key, value]) => [key.startsWith("/") ? key.slice(1) : `${architecture}.${key}`, value] as const);
   const quantised = typeFacts(quantize).blockSize > 1 ? [["general.quantization_version", u32(2)] as const] : [];
-  return new Map([["general.architecture", text(architecture)], ["general.type", text("model")], ["general.file_type", u32(FILE_TYPES[quantize])], ...quantised, ...entries]);
+  return new Map([["general.architecture", text(architecture)], ["general.type", text("model")], ["tokenizer.ggml.model", text("none")], ["general.file_type", u32(FILE_TYPES[quantize])], ...quantised, ...entries]);
 }
 
 function tensorSources(family: GgufFamily, model: HuggingFaceModel, quantize: GgufExportType): Map<string, GgufTensorSource> {

@@ -77,12 +77,12 @@ export class GgufFile {
    * Rows `[first, end)` of a tensor, all axes but the last taken together, in the format of the file: bytes are copied, not
    * converted. @throws CheckpointError if there are no such rows, or the tensor is float32 or of a type that is not packed here.
    */
-  async readPacked(name: string, first = 0, end = rowsOf(this.info(name))): Promise<PackedMatrix> {
+  async readPacked(name: string, first = 0, end = rowsOf(this.info(name)), into?: Uint8Array): Promise<PackedMatrix> {
     const info = this.info(name);
     const format = formatOf(info.type);
     if (!format) throw new CheckpointError(`readGguf: "${name}" of ${info.type} has no packed form here.`);
     const { begin, end: stop } = this.rowRange(name, first, end);
-    return { format, shape: [end - first, columnsOf(info)], bytes: await this.bytesAt(begin, stop) };
+    return { format, shape: [end - first, columnsOf(info)], bytes: await this.bytesAt(begin, stop, into) };
   }
 
   /** Rows `[first, end)` of a tensor as float32, `[end - first, columns]`. @throws CheckpointError if there are no such rows or the type cannot be decoded. */
@@ -119,8 +119,8 @@ export class GgufFile {
     return { begin: info.begin + first * rowBytes, end: info.begin + end * rowBytes };
   }
 
-  private async bytesAt(begin: number, end: number): Promise<Uint8Array> {
-    const bytes = new Uint8Array(end - begin);
+  private async bytesAt(begin: number, end: number, into?: Uint8Array): Promise<Uint8Array> {
+    const bytes = into?.length === end - begin ? into : new Uint8Array(end - begin);
     await this.source.read(bytes, begin);
     return bytes;
   }

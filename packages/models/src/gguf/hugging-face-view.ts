@@ -56,7 +56,7 @@ export class HuggingFaceView implements TensorReader {
    * float32 there, or its rows are not rows of the file.
    * @throws CheckpointError if there is no tensor of that name.
    */
-  async readPacked(name: string): Promise<PackedMatrix | undefined> {
+  async readPacked(name: string, into?: Uint8Array): Promise<PackedMatrix | undefined> {
     const { shape } = this.info(name);
     const pieces = this.pieces.get(name)!;
     const format = formatOf(this.file.info(pieces[0]!.name).type);
@@ -64,7 +64,14 @@ export class HuggingFaceView implements TensorReader {
     if (!format || !isOneFormat || shape.length < 2 || !pieces.every(({ matrices, isVector }) => matrices.wholeRows && !isVector)) return undefined;
     const columns = shape.at(-1)!;
     const rowBytes = (columns / format.blockSize) * format.blockBytes;
-    const bytes = new Uint8Array((elements(shape) / columns) * rowBytes);
+    const size = (elements(shape) / columns) * rowBytes;
+    const [only] = pieces as [Piece];
+    if (pieces.length === 1 && isInPlace(only.matrices)) {
+      const { firstRow, matrices } = only;
+      const { bytes } = await this.file.readPacked(only.name, firstRow, firstRow + matrices.count * matrices.rows, into);
+      return { format, shape: [elements(shape) / columns, columns], bytes };
+    }
+    const bytes = into?.length === size ? into : new Uint8Array(size);
     for (const { name: from, firstRow, matrices } of pieces) {
       const packed = await this.file.readPacked(from, firstRow, firstRow + matrices.count * matrices.rows);
       forEachRow(matrices, (row, target) => bytes.set(packed.bytes.subarray(row * rowBytes, (row + 1) * rowBytes), target * rowBytes));

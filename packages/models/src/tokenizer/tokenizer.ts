@@ -40,11 +40,33 @@ export interface EncodeOptions {
  * @example const tokenizer = await loadTokenizer("OLMoE-1B-7B-0924");
  */
 export async function loadTokenizer(folder: string): Promise<TextTokenizer> {
+  const files = await readTokenizerFiles(folder);
+  if (!files) throw new CheckpointError(`loadTokenizer: ${folder} has no tokenizer.json.`);
+  return createTokenizer(files.json, files.config);
+}
+
+/**
+ * A tokenizer as the files of a Hugging Face folder describe it.
+ * @example const { json, config }: TokenizerFiles = (await readTokenizerFiles("OLMoE-1B-7B-0924"))!;
+ */
+export interface TokenizerFiles {
+  /** The content of `tokenizer.json`. */
+  readonly json: object;
+  /** The content of `tokenizer_config.json`, with the chat template. */
+  readonly config: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * The files of {@link loadTokenizer}; undefined if the folder has no `tokenizer.json`.
+ * @throws CheckpointError if one of them is not JSON.
+ * @example const files = await readTokenizerFiles("OLMoE-1B-7B-0924");
+ */
+export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles | undefined> {
   const json = await readJson(join(folder, "tokenizer.json"));
-  if (!json) throw new CheckpointError(`loadTokenizer: ${folder} has no tokenizer.json.`);
-  const config = (await readJson(join(folder, "tokenizer_config.json"))) ?? {};
+  if (!json) return undefined;
+  const config = { ...(await readJson(join(folder, "tokenizer_config.json"))) };
   const template = await readText(join(folder, "chat_template.jinja"));
-  return createTokenizer(json, template === undefined ? config : { ...config, chat_template: template });
+  return { json, config: template === undefined ? config : { ...config, chat_template: template } };
 }
 
 /**

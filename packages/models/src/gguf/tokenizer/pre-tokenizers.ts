@@ -12,9 +12,11 @@ export interface PreTokenizer {
   readonly addBos?: boolean;
 }
 
-const CONTRACTIONS = "(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])";
+/** What stands after an apostrophe. */
+export const CONTRACTIONS = "(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])";
 const SPACES = String.raw`\s*[\r\n]+|\s+(?!\S)|\s+`;
-const GPT2 = String.raw`'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`;
+/** The words of GPT-2. */
+export const GPT2 = String.raw`'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`;
 const words = (digits: string) => String.raw`${CONTRACTIONS}|[^\r\n\p{L}\p{N}]?\p{L}+|${digits}| ?[^\s\p{L}\p{N}]+[\r\n]*|${SPACES}`;
 const [LOWER, UPPER] = [String.raw`[\p{Ll}\p{Lm}\p{Lo}\p{M}]`, String.raw`[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]`];
 const cased = (suffix: string, digits: string) =>

@@ -1,19 +1,8 @@
 import { CheckpointError, UnknownNameError } from "@moekit/core";
-import { createTokenizer, type TextTokenizer } from "../../tokenizer/tokenizer.js";
+import { createTokenizer, type TextTokenizer, type TokenizerFiles } from "../../tokenizer/tokenizer.js";
 import type { GgufMetadata } from "../metadata.js";
 import { PRE_TOKENIZERS } from "./pre-tokenizers.js";
 import { sentencePieceMerges } from "./sentencepiece-merges.js";
-
-/**
- * A tokenizer as the files of a Hugging Face folder describe it.
- * @example const { json, config }: TokenizerFiles = tokenizerFilesOfGguf(file.metadata)!;
- */
-export interface TokenizerFiles {
-  /** The content of `tokenizer.json`. */
-  readonly json: object;
-  /** The content of `tokenizer_config.json`, with the chat template. */
-  readonly config: Readonly<Record<string, unknown>>;
-}
 
 /** Kinds of token, as SentencePiece numbers them. */
 const [NORMAL, UNKNOWN, CONTROL, USER_DEFINED] = [1, 2, 3, 4];
