@@ -105,6 +105,15 @@ describe("saveModel", () => {
   });
 });
 
+describe("weights that are not numbers", () => {
+  it.each([NaN, Infinity, -Infinity])("%s is named with its place", async (value) => {
+    const dir = await checkpointOf("qwen3_moe", (tensors) => (tensors["model.layers.1.mlp.experts.3.up_proj.weight"]!.data[17] = value));
+    const error = await loadModel(dir).catch((reason: unknown) => reason);
+    expect(isMoekitError(error, "checkpoint")).toBe(true);
+    expect((error as Error).message).toContain(`"model.layers.1.mlp.experts.3.up_proj.weight" has ${value} at element 17`);
+  });
+});
+
 describe("a router that the family does not have", () => {
   const source = fixtureJson<Record<string, unknown>>("olmoe", "config.json");
   const logits = (model: MoeTransformer) => tf.tidy(() => [...model.forward(tf.tensor2d([[5, 6, 7, 8]], [1, 4], "int32")).logits.dataSync()]);

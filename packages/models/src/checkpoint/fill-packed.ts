@@ -2,7 +2,7 @@ import { CheckpointError, packedBytes, packMatrix, type PackedFormat, type Packe
 import { bf16 } from "@moekit/core/packed";
 import type { PackedWeight } from "../blocks/packed-weight.js";
 import type { Place } from "../layout/place.js";
-import { rowStarts } from "../layout/strided.js";
+import { isWhole, rowStarts } from "../layout/strided.js";
 import type { TensorReader } from "../safetensors/safetensors-file.js";
 
 /** Reads the values of a view of one tensor as float32. */
@@ -20,41 +20,60 @@ export async function fillPacked(weight: PackedWeight, place: Place, reader: Ten
   const columns = shape.at(-1)!;
   const rows = shape.slice(0, -1).reduce((a, b) => a * b, 1);
   const wanted = format && (columns % format.blockSize === 0 ? format : bf16);
-  const parts: PackedMatrix[] = [];
+  const bank = new Bank(place.names.length);
   for (const name of place.names) {
-    const stored = await storedRows(name, place, shape, reader);
-    if (stored && (!wanted || stored.format.name === wanted.name)) parts.push(stored);
-    else if (wanted) parts.push(packMatrix(await readValues(name, place, shape), [rows, columns], wanted));
+    const stored = await storedRows(name, place, shape, reader, bank);
+    if (stored && (!wanted || stored.format.name === wanted.name)) bank.add(stored);
+    else if (wanted) bank.add(packMatrix(await readValues(name, place, shape), [rows, columns], wanted));
     else throw new CheckpointError(`loadModel: "${name}" is stored in float32, in 8-bit floats with scales, or not row by row. Say which format to pack it in, e.g. weights: "bf16".`);
   }
-  weight.matrix = stacked(parts);
+  weight.matrix = bank.matrix();
 }
 
 /** The rows of a view in the bytes of the file; undefined if the tensor is float32 there, or its rows are not those of the view. */
-async function storedRows(name: string, place: Place, shape: readonly number[], reader: TensorReader): Promise<PackedMatrix | undefined> {
+async function storedRows(name: string, place: Place, shape: readonly number[], reader: TensorReader, bank: Bank): Promise<PackedMatrix | undefined> {
   const columns = shape.at(-1)!;
   const isByRows = place.strides.at(-1) === 1 && place.fileShape.at(-1) === columns;
-  const stored = isByRows ? await reader.readPacked?.(name) : undefined;
-  if (!stored) return undefined;
+  const isWholeTensor = isWhole(place, shape);
+  const stored = isByRows ? await reader.readPacked?.(name, isWholeTensor ? bank.next() : undefined) : undefined;
+  if (!stored || isWholeTensor) return stored;
   const rowBytes = packedBytes([1, columns], stored.format);
   const starts = rowStarts(place, shape).map((element) => element / columns);
-  if (starts.length === stored.shape[0] && starts.every((row, index) => row === index)) return stored;
   const bytes = new Uint8Array(starts.length * rowBytes);
   starts.forEach((row, index) => bytes.set(stored.bytes.subarray(row * rowBytes, (row + 1) * rowBytes), index * rowBytes));
   return { format: stored.format, shape: [starts.length, columns], bytes };
 }
 
-/** Matrices of one format below each other. */
-function stacked(parts: readonly PackedMatrix[]): PackedMatrix {
-  const [first] = parts as [PackedMatrix];
-  if (parts.length === 1) return first;
-  const other = parts.find(({ format }) => format.name !== first.format.name);
-  if (other) throw new CheckpointError(`loadModel: experts of one layer are stored in ${first.format.name} and ${other.format.name}. Say which format to pack them in.`);
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.bytes.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part.bytes, at);
-    at += part.bytes.length;
+/** Matrices of one format and size below each other, e.g. those of the experts of a layer. */
+class Bank {
+  private first?: PackedMatrix;
+  private bytes = new Uint8Array(0);
+  private added = 0;
+
+  constructor(private readonly count: number) {}
+
+  /** Memory for the next matrix, once the first has shown how large they are. */
+  next(): Uint8Array | undefined {
+    if (!this.first) return undefined;
+    const size = this.first.bytes.length;
+    return this.bytes.subarray(this.added * size, (this.added + 1) * size);
   }
-  return { format: first.format, shape: [parts.reduce((sum, part) => sum + part.shape[0], 0), first.shape[1]], bytes };
+
+  add(matrix: PackedMatrix): void {
+    const { format, bytes } = matrix;
+    if (!this.first) {
+      this.first = matrix;
+      // Not filled with zeros first: every byte is going to be written.
+      this.bytes = this.count === 1 ? bytes : Buffer.allocUnsafeSlow(this.count * bytes.length);
+    }
+    if (format.name !== this.first.format.name) throw new CheckpointError(`loadModel: experts of one layer are stored in ${this.first.format.name} and ${format.name}. Say which format to pack them in.`);
+    const place = this.next()!;
+    if (place.byteOffset !== bytes.byteOffset || place.buffer !== bytes.buffer) place.set(bytes);
+    this.added++;
+  }
+
+  matrix(): PackedMatrix {
+    const { format, shape: [rows, columns] } = this.first!;
+    return { format, shape: [this.count * rows, columns], bytes: this.bytes };
+  }
 }

@@ -77,6 +77,7 @@ class ReadOnce {
   async view(name: string, place: Place, shape: readonly number[], target = new Float32Array(elements(shape))): Promise<Float32Array> {
     if (isWhole(place, shape)) await this.reader.readInto(name, target);
     else gather(await this.read(name), place, shape, target);
+    checkFinite(name, target);
     return target;
   }
 
@@ -86,4 +87,14 @@ class ReadOnce {
     this.name = name;
     return this.values;
   }
+}
+
+/** A model with such a number computes nothing but NaN, and would say so only much later. */
+function checkFinite(name: string, values: Float32Array): void {
+  // The sum is NaN or infinite if a value is; where it only overflows, the values are looked at one by one.
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i]!;
+  if (Number.isFinite(sum)) return;
+  const wrong = values.findIndex((value) => !Number.isFinite(value));
+  if (wrong >= 0) throw new CheckpointError(`loadModel: "${name}" has ${values[wrong]} at element ${wrong}; weights must be finite. The file is damaged, or its training diverged.`);
 }

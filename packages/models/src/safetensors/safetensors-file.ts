@@ -15,8 +15,8 @@ export interface TensorReader {
   read(name: string): Promise<HostTensor>;
   /** Reads into existing memory, e.g. one expert into its place in a bank. */
   readInto(name: string, target: Float32Array | Int32Array): Promise<void>;
-  /** The bytes of a tensor as `[rows, columns]`, all axes but the last taken together; undefined if it is not stored in low precision, row by row. */
-  readPacked?(name: string): Promise<PackedMatrix | undefined>;
+  /** The bytes of a tensor as `[rows, columns]`, all axes but the last taken together; undefined if it is not stored in low precision, row by row. @param into - Memory for them, used if it has exactly their length. */
+  readPacked?(name: string, into?: Uint8Array): Promise<PackedMatrix | undefined>;
   close(): Promise<void>;
 }
 
@@ -89,11 +89,11 @@ export class SafetensorsFile implements TensorReader {
   }
 
   /** A BF16 or F16 tensor of at least two axes as it is stored; undefined for others. @throws CheckpointError if there is none of that name. */
-  async readPacked(name: string): Promise<PackedMatrix | undefined> {
+  async readPacked(name: string, into?: Uint8Array): Promise<PackedMatrix | undefined> {
     const { dtype, shape, begin, end } = this.info(name);
     const format = PACKED[dtype];
     if (!format || shape.length < 2) return undefined;
-    const bytes = new Uint8Array(end - begin);
+    const bytes = into?.length === end - begin ? into : new Uint8Array(end - begin);
     await this.source.read(bytes, begin);
     return { format, shape: [elements(shape.slice(0, -1)), shape.at(-1)!], bytes };
   }

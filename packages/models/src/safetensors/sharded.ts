@@ -53,8 +53,8 @@ class Shards implements TensorReader {
     return this.shard(name).readInto(name, target);
   }
 
-  async readPacked(name: string): Promise<PackedMatrix | undefined> {
-    return this.shard(name).readPacked(name);
+  async readPacked(name: string, into?: Uint8Array): Promise<PackedMatrix | undefined> {
+    return this.shard(name).readPacked(name, into);
   }
 
   private shard(name: string): SafetensorsFile {
