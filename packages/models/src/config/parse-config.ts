@@ -1,5 +1,6 @@
-import { UnknownNameError } from "@moekit/core";
+import { ConfigError, UnknownNameError } from "@moekit/core";
 import { routerByName } from "@moekit/routing";
+import { isEncoderDecoder } from "../encoder-decoder/parse-config.js";
 import { findFamily, modelFamilies } from "../families/index.js";
 import { ConfigReader } from "./config-reader.js";
 import { readQuantization } from "./read-quantization.js";
@@ -27,6 +28,7 @@ export function parseConfig(source: HuggingFaceConfig): ModelConfig {
   const modelType = read.text("model_type");
   const own = modelType.startsWith(OWN_PREFIX);
   const family = findFamily(own ? modelType.slice(OWN_PREFIX.length) : modelType);
+  if (isEncoderDecoder(source)) throw new ConfigError(`parseConfig: a ${modelType} is an encoder-decoder, not a decoder. Use loadEncoderDecoder, or parseEncoderDecoderConfig.`);
   if (!family) throw new UnknownNameError({ in: "parseConfig: model_type", name: modelType, known: modelFamilies() });
   const parsed = family.config(read);
   const router = own ? readRouter(read) : undefined;

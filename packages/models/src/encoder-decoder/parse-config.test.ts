@@ -1,5 +1,6 @@
 import { isMoekitError } from "@moekit/core";
 import { describe, expect, it } from "vitest";
+import { parseConfig } from "../config/parse-config.js";
 import { fixtureJson } from "../testing/fixtures.js";
 import { parseEncoderDecoderConfig } from "./parse-config.js";
 
@@ -48,7 +49,8 @@ describe("parseEncoderDecoderConfig", () => {
     expect(() => parse(change)).toThrow(expect.toSatisfy((error: unknown) => isMoekitError(error, "config") && error.message.includes(message)) as Error);
   });
 
-  it("knows no other family", () => {
+  it("is told from a decoder, and knows no other family", () => {
+    expect(() => parseConfig(source)).toThrow("a switch_transformers is an encoder-decoder, not a decoder. Use loadEncoderDecoder");
     expect(() => parse({ model_type: "t5" })).toThrow("switch_transformers");
   });
 });

@@ -1,5 +1,6 @@
 import { UnknownNameError } from "@moekit/core";
 import { ConfigReader } from "../config/config-reader.js";
+import { readQuantization } from "../config/read-quantization.js";
 import type { HuggingFaceConfig } from "../config/model-config.js";
 import type { EncoderDecoderConfig, EncoderDecoderFeedForward, StackLayerKind } from "./config.js";
 
@@ -35,6 +36,8 @@ export function parseEncoderDecoderConfig(source: HuggingFaceConfig): EncoderDec
   const read = new ConfigReader(source);
   const family = read.text("model_type");
   const config = readSwitch(read);
+  // Whoever opens the files needs it; here it is only checked.
+  readQuantization(read);
   read.finish();
   return { ...config, family, source };
 }
