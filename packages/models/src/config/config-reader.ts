@@ -33,6 +33,11 @@ export class ConfigReader {
     return this.value(key, fallback, "true or false", (value) => typeof value === "boolean");
   }
 
+  /** True or false; older files have a number in its place, of which only 0 is false. */
+  flagOrNumber(key: string, fallback: boolean): boolean {
+    return Boolean(this.value<boolean | number>(key, fallback, "true, false or a number", (value) => typeof value === "boolean" || Number.isFinite(value)));
+  }
+
   text(key: string, fallback?: string): string {
     return this.value(key, fallback, "a string", (value) => typeof value === "string");
   }

@@ -42,6 +42,10 @@ describe("llama4", () => {
     expect([attentionOf({ no_rope_layers: flags, layer_types: types }, 3).chunk, attentionOf({ no_rope_layers: flags, layer_types: types }, 0).chunk]).toEqual([undefined, 8192]);
   });
 
+  it("takes the number that older files have for whether it gets warmer", () => {
+    expect([4, true, undefined, 0, false].map((tuning) => attentionOf({ attn_temperature_tuning: tuning }, 3).temperature !== undefined)).toEqual([true, true, true, false, false]);
+  });
+
   it("has experts in the layers listed, or in each interleave_moe_layer_step-th", () => {
     expect(kindsOf({ interleave_moe_layer_step: 3 })).toEqual(["dense", "dense", "moe", "dense", "dense", "moe"]);
     expect(kindsOf({ interleave_moe_layer_step: 3, moe_layers: [0, 4] })).toEqual(["moe", "dense", "dense", "dense", "moe", "dense"]);
