@@ -71,21 +71,18 @@ function checkPair(plain: string, { shape }: TensorInfo, all: ReadonlyMap<string
   if (scales.dtype !== "U8" || scales.shape.join() !== shape.slice(0, 3).join()) throw fail(`must have scales U8 [${shape.slice(0, 3)}], one for each block; they are ${scales.dtype} [${scales.shape}].`);
 }
 
-/** Outputs in the inner loop: they are neighbours in the matrix, and the blocks of one group of all rows fit into a cache. */
 function decode(blocks: HostTensor, scales: HostTensor, target: Float32Array | Int32Array): void {
-  const [experts, outputs, groups] = blocks.shape as [number, number, number];
-  const factors = Float32Array.from({ length: 255 }, (_, scale) => 2 ** (scale - 127));
-  let to = 0;
-  for (let expert = 0; expert < experts; expert++) {
-    for (let group = 0; group < groups; group++) {
-      for (let byte = 0; byte < BLOCK / 2; byte++, to += outputs) {
-        for (let output = 0, block = expert * outputs * groups + group; output < outputs; output++, block += groups, to++) {
-          const codes = blocks.data[(block * BLOCK) / 2 + byte]!;
-          const factor = factors[scales.data[block]!]!;
-          target[to] = VALUES[codes & 15]! * factor;
-          target[to + outputs] = VALUES[codes >> 4]! * factor;
-        }
-      }
+  const [, outputs, groups] = blocks.shape as [number, number, number];
+  for (let block = 0; block < scales.data.length; block++) {
+    const row = Math.floor(block / groups);
+    const [expert, output] = [Math.floor(row / outputs), row % outputs];
+    const scale = 2 ** (scales.data[block]! - 127);
+    // Inputs run along the middle axis, so neighbours are a row of outputs apart.
+    let to = (expert * groups + (block % groups)) * BLOCK * outputs + output;
+    for (let byte = block * (BLOCK / 2); byte < (block + 1) * (BLOCK / 2); byte++, to += 2 * outputs) {
+      const codes = blocks.data[byte]!;
+      target[to] = VALUES[codes & 15]! * scale;
+      target[to + outputs] = VALUES[codes >> 4]! * scale;
     }
   }
 }
