@@ -45,4 +45,5 @@ export { huggingFaceAuxLoss } from "./scoring/aux-loss.js";
 export { recordedTrace } from "./scoring/recorded-trace.js";
 export { nextTokenLoss, scoreModel } from "./scoring/score.js";
 export { ChatTemplate, type ChatMessage, type ChatOptions } from "./tokenizer/chat-template.js";
-export { createTokenizer, loadTokenizer, readTokenizerFiles, type EncodeOptions, type TextTokenizer, type TokenizerFiles } from "./tokenizer/tokenizer.js";
+export { loadTokenizer, readTokenizerFiles } from "./tokenizer/load-tokenizer.js";
+export { createTokenizer, type EncodeOptions, type TextTokenizer, type TokenizerFiles } from "./tokenizer/tokenizer.js";

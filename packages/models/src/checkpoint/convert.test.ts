@@ -1,12 +1,18 @@
-import { mkdtemp, readFile, readdir, rm } from "node:fs/promises";
+import { mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { disposeParameters } from "@moekit/core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { scoreModel } from "../scoring/score.js";
-import { fixtureFolder, maxDifference, useBackend } from "../testing/fixtures.js";
+import { parseConfig } from "../config/parse-config.js";
+import { MoeTransformer } from "../moe-transformer.js";
+import { fixtureFolder, fixtureJson, maxDifference, useBackend } from "../testing/fixtures.js";
+import { loadTokenizer, readTokenizerFiles } from "../tokenizer/load-tokenizer.js";
 import { convertCheckpoint } from "./convert.js";
 import { loadModel } from "./load-model.js";
+import { saveModel } from "./save-model.js";
+
+const TOKENIZER = fixtureFolder("tokenizers/gpt-2.gguf");
 
 describe("convertCheckpoint", () => {
   let folder: string;
@@ -48,6 +54,22 @@ describe("convertCheckpoint", () => {
     expect((await readdir(at("half"))).filter((name) => name.endsWith(".safetensors")).length).toBeGreaterThan(2);
     expect(JSON.parse(await readFile(join(at("half"), "config.json"), "utf8"))).toMatchObject({ dtype: "bfloat16", model_type: "olmoe" });
     expect(maxDifference(await logitsOf(at("half")), await logitsOf(fixtureFolder("olmoe")))).toBeLessThan(0.05);
+  });
+
+  it("takes the tokenizer along, both ways", async () => {
+    const tokenizer = await loadTokenizer(TOKENIZER);
+    const vocab_size = tokenizer.vocabSize;
+    const source = fixtureJson<Record<string, unknown>>("llama", "config.json");
+    await saveModel(new MoeTransformer(parseConfig({ ...source, vocab_size })), at("talks"));
+    const files = (await readTokenizerFiles(TOKENIZER))!;
+    await writeFile(join(at("talks"), "tokenizer.json"), JSON.stringify(files.json));
+    await writeFile(join(at("talks"), "tokenizer_config.json"), JSON.stringify(files.config));
+    await convertCheckpoint(at("talks"), at("talks.gguf"), { to: "gguf", quantize: "bf16" });
+    await convertCheckpoint(at("talks.gguf"), at("talks-back"), { to: "safetensors" });
+    for (const path of [at("talks.gguf"), at("talks-back")]) {
+      const again = await loadTokenizer(path);
+      for (const text of ["Hello, world! 123", "  spaces\n\nand lines", "größer 你好 🙂"]) expect(again.encode(text), path).toEqual(tokenizer.encode(text));
+    }
   });
 
   it("stopped, leaves nothing behind", async () => {

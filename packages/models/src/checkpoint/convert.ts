@@ -1,9 +1,12 @@
 import { copyFile, mkdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { exportGguf, type GgufExportType } from "../gguf/export-gguf.js";
+import { tokenizerMetadata } from "../gguf/tokenizer/tokenizer-metadata.js";
+import { writeFileSafely } from "../io/write-files.js";
 import type { FloatDtype } from "../safetensors/dtypes.js";
 import type { HostTensor, LazyTensor } from "../safetensors/host-tensor.js";
 import type { TensorReader } from "../safetensors/safetensors-file.js";
+import { readTokenizerFiles } from "../tokenizer/load-tokenizer.js";
 import { openCheckpoint, type Checkpoint } from "./open-checkpoint.js";
 import { saveTensors } from "./save-tensors.js";
 
@@ -31,7 +34,7 @@ const COMPANIONS = ["tokenizer.json", "tokenizer_config.json", "special_tokens_m
 
 /**
  * Turns a checkpoint into another format, tensor by tensor, without loading the model: a Hugging Face folder or `.gguf` file
- * into a Hugging Face folder (unpacked to `dtype`) or a `.gguf` file (packed as `quantize`).
+ * into a Hugging Face folder (unpacked to `dtype`) or a `.gguf` file (packed as `quantize`), with its tokenizer where it has one.
  *
  * @param from - A folder or a `.gguf` file.
  * @param target - A folder for `safetensors`, the name of a file for `gguf`.
@@ -42,23 +45,34 @@ export async function convertCheckpoint(from: string, target: string, how: Conve
   const checkpoint = await openCheckpoint(from);
   try {
     const weights = watched(checkpoint.weights, options);
-    if (how.to === "gguf") await exportTo(target, { ...checkpoint, weights }, how.quantize);
+    if (how.to === "gguf") await exportTo(from, target, { ...checkpoint, weights }, how.quantize);
     else await saveFolder(from, target, { ...checkpoint, weights }, how);
   } finally {
     await checkpoint.weights.close();
   }
 }
 
-async function exportTo(path: string, checkpoint: Checkpoint, quantize?: GgufExportType): Promise<void> {
+async function exportTo(from: string, path: string, checkpoint: Checkpoint, quantize?: GgufExportType): Promise<void> {
+  const tokenizer = await readTokenizerFiles(from);
+  const metadata = tokenizer && tokenizerMetadata(tokenizer, Number(checkpoint.config.vocab_size));
   await mkdir(dirname(path), { recursive: true });
-  await exportGguf(checkpoint, path, { quantize });
+  await exportGguf(checkpoint, path, { quantize, metadata });
 }
 
 async function saveFolder(from: string, folder: string, { config, weights }: Checkpoint, { dtype, maxShardBytes }: { dtype?: FloatDtype; maxShardBytes?: number }): Promise<void> {
   const lazy = (name: string, { shape }: { shape: readonly number[] }): LazyTensor => ({ shape, dtype: "float32", load: async () => (await weights.read(name)).data });
   const tensors = Object.fromEntries([...weights.tensors].map(([name, info]) => [name, lazy(name, info)]));
   await saveTensors({ config, tensors }, folder, { dtype, maxShardBytes });
-  for (const name of COMPANIONS) if (await exists(join(from, name))) await copyFile(join(from, name), join(folder, name));
+  if (from.endsWith(".gguf")) await writeTokenizer(from, folder);
+  else for (const name of COMPANIONS) if (await exists(join(from, name))) await copyFile(join(from, name), join(folder, name));
+}
+
+async function writeTokenizer(from: string, folder: string): Promise<void> {
+  const tokenizer = await readTokenizerFiles(from);
+  if (!tokenizer) return;
+  const text = (json: object) => `${JSON.stringify(json, undefined, 2)}\n`;
+  await writeFileSafely(join(folder, "tokenizer_config.json"), async (handle) => handle.writeFile(text(tokenizer.config)));
+  await writeFileSafely(join(folder, "tokenizer.json"), async (handle) => handle.writeFile(text(tokenizer.json)));
 }
 
 /** The same tensors, counted as they are read. */

@@ -47,7 +47,7 @@ async function storedRows(name: string, place: Place, shape: readonly number[], 
 /** Matrices of one format and size below each other, e.g. those of the experts of a layer. */
 class Bank {
   private first?: PackedMatrix;
-  private bytes = new Uint8Array(0);
+  private bytes: Uint8Array = new Uint8Array(0);
   private added = 0;
 
   constructor(private readonly count: number) {}

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { isMoekitError } from "@moekit/core";
 import { describe, expect, it } from "vitest";
 import { ChatTemplate, type ChatMessage } from "./chat-template.js";
-import { loadTokenizer } from "./tokenizer.js";
+import { loadTokenizer } from "./load-tokenizer.js";
 
 interface Recorded {
   readonly special: Record<string, string>;

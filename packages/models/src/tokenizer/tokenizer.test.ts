@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isMoekitError } from "@moekit/core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createTokenizer, loadTokenizer } from "./tokenizer.js";
+import { loadTokenizer } from "./load-tokenizer.js";
+import { createTokenizer } from "./tokenizer.js";
 
 /** A byte-level BPE of seven tokens with the merges h+e and l+l. `Ġ` is a space. */
 const json = {

@@ -1,5 +1,3 @@
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { Tokenizer } from "@huggingface/tokenizers";
 import { CheckpointError } from "@moekit/core";
 import { ChatTemplate, type ChatMessage, type ChatOptions } from "./chat-template.js";
@@ -35,17 +33,6 @@ export interface EncodeOptions {
 }
 
 /**
- * Loads the `tokenizer.json` of a Hugging Face folder, with `tokenizer_config.json` and `chat_template.jinja` where there are.
- * @throws CheckpointError if `tokenizer.json` is missing or damaged.
- * @example const tokenizer = await loadTokenizer("OLMoE-1B-7B-0924");
- */
-export async function loadTokenizer(folder: string): Promise<TextTokenizer> {
-  const files = await readTokenizerFiles(folder);
-  if (!files) throw new CheckpointError(`loadTokenizer: ${folder} has no tokenizer.json.`);
-  return createTokenizer(files.json, files.config);
-}
-
-/**
  * A tokenizer as the files of a Hugging Face folder describe it.
  * @example const { json, config }: TokenizerFiles = (await readTokenizerFiles("OLMoE-1B-7B-0924"))!;
  */
@@ -54,19 +41,6 @@ export interface TokenizerFiles {
   readonly json: object;
   /** The content of `tokenizer_config.json`, with the chat template. */
   readonly config: Readonly<Record<string, unknown>>;
-}
-
-/**
- * The files of {@link loadTokenizer}; undefined if the folder has no `tokenizer.json`.
- * @throws CheckpointError if one of them is not JSON.
- * @example const files = await readTokenizerFiles("OLMoE-1B-7B-0924");
- */
-export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles | undefined> {
-  const json = await readJson(join(folder, "tokenizer.json"));
-  if (!json) return undefined;
-  const config = { ...(await readJson(join(folder, "tokenizer_config.json"))) };
-  const template = await readText(join(folder, "chat_template.jinja"));
-  return { json, config: template === undefined ? config : { ...config, chat_template: template } };
 }
 
 /**
@@ -97,22 +71,5 @@ function parse(json: object, config: object): Tokenizer {
     return new Tokenizer(json, config);
   } catch (cause) {
     throw new CheckpointError(`createTokenizer: this is not a tokenizer.json that can be read (${(cause as Error).message}).`, { cause });
-  }
-}
-
-async function readText(path: string): Promise<string | undefined> {
-  return readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return undefined;
-    throw error;
-  });
-}
-
-async function readJson(path: string): Promise<object | undefined> {
-  const content = await readText(path);
-  if (content === undefined) return undefined;
-  try {
-    return JSON.parse(content) as object;
-  } catch (cause) {
-    throw new CheckpointError(`loadTokenizer: ${path} is not JSON.`, { cause });
   }
 }
