@@ -142,6 +142,23 @@ describe("moekit generate", () => {
     expect((await moekit([...args.slice(0, -3), "6", ...cpu])).out).not.toBe(first.out);
   });
 
+  it("lets an encoder-decoder answer", async () => {
+    const answering = join(folder, "answering");
+    await cp(fixture("switch_transformers"), answering, { recursive: true });
+    const vocab = Object.fromEntries(Array.from({ length: 160 }, (_, id) => [`w${id}`, id]));
+    await writeFile(join(answering, "tokenizer.json"), JSON.stringify({ version: "1.0", added_tokens: [], normalizer: null, pre_tokenizer: { type: "WhitespaceSplit" }, post_processor: null, decoder: { type: "WordPiece", prefix: "##", cleanup: false }, model: { type: "WordPiece", vocab, unk_token: "w2", continuing_subword_prefix: "##", max_input_chars_per_word: 100 } }));
+    const want = await tensorsOf(join(answering, "expected.safetensors"));
+    const { data, shape } = await want("input_ids");
+    const prompt = Array.from(data).slice(0, shape[1]).map((id) => `w${id}`).join(" ");
+    const { out, ...finished } = await moekit(["generate", answering, "--prompt", prompt, "--max-tokens", "10", "--temperature", "0", "--json", ...cpu]);
+    expect(finished).toMatchObject({ code: 0, notes: "" });
+    const { ids, text } = JSON.parse(out) as { ids: number[]; text: string };
+    // The first of them is the start token; ours end where the model says its end token, 1.
+    const answer = Array.from((await want("greedy")).data).slice(1);
+    expect(ids).toEqual(answer.slice(0, answer.includes(1) ? answer.indexOf(1) : undefined));
+    expect(text).toBe(ids.map((id) => `w${id}`).join(" "));
+  });
+
   it("gives one object with --json", async () => {
     const { out } = await moekit(["generate", run, "--prompt", "The", "--max-tokens", "3", "--temperature", "0", "--json", ...cpu]);
     expect(JSON.parse(out)).toMatchObject({ prompt: "The", text: expect.any(String) as string, ids: [expect.any(Number), expect.any(Number), expect.any(Number)] as number[], tokensPerSecond: expect.any(Number) as number });

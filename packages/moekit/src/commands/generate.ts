@@ -1,8 +1,8 @@
 import { selectBackend, type BackendName } from "@moekit/backend";
-import { disposeParameters } from "@moekit/core";
-import { generate as generateIds, loadModel, loadTokenizer, streamText } from "@moekit/models";
+import { loadTokenizer, streamText } from "@moekit/models";
 import { checkpointPath } from "../terminal/checkpoint-path.js";
 import { backendFlag, command } from "../terminal/command.js";
+import { loadWriter } from "./load-writer.js";
 import { UsageError } from "../terminal/exit-codes.js";
 import { numberFlag } from "../terminal/flags.js";
 import { interruptible } from "../terminal/interruptible.js";
@@ -10,7 +10,7 @@ import { weightFormat, weightsFlag } from "../terminal/weights-flag.js";
 
 export const generate = command({
   name: "generate",
-  description: "Continue a text",
+  description: "Continue a text; an encoder-decoder answers it",
   args: {
     dir: { type: "positional", required: true, description: "Folder of a checkpoint, a .gguf file, or an id of the Hugging Face Hub" },
     prompt: { type: "string", required: true, valueHint: "text", description: "The text to continue" },
@@ -28,18 +28,18 @@ export const generate = command({
     if (args.prompt === "") throw new UsageError("--prompt must not be empty");
     const path = await checkpointPath(args.dir, terminal);
     await selectBackend(args.backend as BackendName);
-    const [model, tokenizer] = [await loadModel(path, { weights }), await loadTokenizer(path)];
+    const [model, tokenizer] = [await loadWriter(path, { weights }), await loadTokenizer(path)];
     try {
       await interruptible(terminal, (signal) => write(signal));
     } finally {
-      disposeParameters(model);
+      model.dispose();
     }
 
     async function write(signal: AbortSignal): Promise<void> {
       const start = performance.now();
       const [ids, pieces]: [number[], string[]] = [[], []];
-      if (!args.json) terminal.write(args.prompt);
-      for await (const piece of streamText(tokenizer, recorded(generateIds(model, tokenizer.encode(args.prompt), { ...options, signal }), ids))) {
+      if (!args.json && !model.answers) terminal.write(args.prompt);
+      for await (const piece of streamText(tokenizer, recorded(model.write(tokenizer.encode(args.prompt), { ...options, signal }), ids))) {
         pieces.push(piece);
         if (!args.json) terminal.write(piece);
       }
