@@ -18,4 +18,15 @@ describeSettings(({ threads }) => {
     });
     expect(wrong).toBe(0);
   });
+
+  it.runIf(threads === 2)("a step of AdamW over more than caches hold is that of its parts", () => {
+    const settings = { learningRate: 0.1, beta1: 0.9, beta2: 0.95, eps: 1e-8, weightDecay: 0.1, step: 3 };
+    const different = tf.tidy(() => {
+      const part = [1, 2, 3, 4].map((seed) => tf.randomUniform([1, 1001], 0.5, 1.5, "float32", seed));
+      const step = ([param, grad, m, v]: tf.Tensor[]) => Object.values(core.adamwStep(param!, grad!, m!, v!, settings));
+      const large = step(part.map((tensor) => tf.tile(tensor, [2500, 1])));
+      return step(part).map((small, i) => tf.sum(tf.abs(tf.sub(large[i]!, small))).dataSync()[0]);
+    });
+    expect(different).toEqual([0, 0, 0]);
+  });
 });

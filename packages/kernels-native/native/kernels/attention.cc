@@ -11,6 +11,9 @@ namespace {
 
 constexpr int64_t kBlockRows = 64;
 constexpr int64_t kTileKeys = 256;
+// Tasks of the backward pass to have at least, so that all threads of a large machine have work; fixed, so that no result
+// depends on how many there are.
+constexpr int64_t kTasks = 32;
 
 struct Shape {
   int64_t B, S, L, H, G, d, e;
@@ -213,22 +216,36 @@ void attentionGrad(const Args& args) {
   const float* sinks = args.optionalFloats(17, s.H);
   float* dSinks = args.optionalFloats(18, s.H);
   if ((sinks != nullptr) != (dSinks != nullptr)) Args::fail(18, "must be there if and only if there are sinks");
-  clear(grads.k, s.B * s.L * s.G * s.d);
-  clear(grads.v, s.B * s.L * s.G * s.e);
+  const int64_t size = s.queriesOfBlock(), blocks = ceilDiv(s.S, size), keyHeads = s.B * s.G;
+  // Blocks of one key head add to the same keys. Where there are few key heads each has several runs of blocks, with gradients
+  // of their own that are added up in order.
+  const int64_t runs = keyHeads == 0 ? 1 : most(1, least(blocks, ceilDiv(kTasks, keyHeads)));
+  const int64_t kSize = s.B * s.L * s.G * s.d, vSize = s.B * s.L * s.G * s.e, heads = s.B * s.H;
   Scratch scratch;
-  float* parts = scratch.floats(s.B * s.H);
-  clear(parts, s.B * s.H);
-  const int64_t size = s.queriesOfBlock();
-  // One task per key head: its blocks add to the same keys.
-  parallel(s.B * s.G, [&](int64_t i) {
-    for (int64_t first = 0; first < s.S; first += size) {
-      const Block block{s, i / s.G, i % s.G, first, least(size, s.S - first)};
-      backwardBlock(block, q, k, v, sinks, dy, grads, dSinks ? parts + block.batch * s.H + block.group * s.heads() : nullptr);
+  float* others = scratch.floats((runs - 1) * (kSize + vSize));
+  float* sinkParts = scratch.floats(runs * heads);
+  clear(grads.k, kSize);
+  clear(grads.v, vSize);
+  clear(others, (runs - 1) * (kSize + vSize));
+  clear(sinkParts, runs * heads);
+  parallel(keyHeads * runs, [&](int64_t i) {
+    const int64_t head = i % keyHeads, run = i / keyHeads, batch = head / s.G, group = head % s.G;
+    float* own = others + (run - 1) * (kSize + vSize);
+    const Gradients to{grads.q, run == 0 ? grads.k : own, run == 0 ? grads.v : own + kSize};
+    // Every runs-th block: those of a causal sequence grow longer.
+    for (int64_t block = run; block < blocks; block += runs) {
+      const int64_t first = block * size;
+      backwardBlock({s, batch, group, first, least(size, s.S - first)}, q, k, v, sinks, dy, to, dSinks ? sinkParts + run * heads + batch * s.H + group * s.heads() : nullptr);
     }
   });
+  for (int64_t run = 1; run < runs; run++) {
+    const float* own = others + (run - 1) * (kSize + vSize);
+    parallelRanges(kSize, kGrain, [&](int64_t from, int64_t to) { addScaled(grads.k + from, own + from, 1, to - from); });
+    parallelRanges(vSize, kGrain, [&](int64_t from, int64_t to) { addScaled(grads.v + from, own + kSize + from, 1, to - from); });
+  }
   if (!dSinks) return;
   clear(dSinks, s.H);
-  for (int64_t b = 0; b < s.B; b++) addScaled(dSinks, parts + b * s.H, 1, s.H);
+  for (int64_t part = 0; part < runs * s.B; part++) addScaled(dSinks, sinkParts + part * s.H, 1, s.H);
 }
 
 }  // namespace MOEKIT_ISA

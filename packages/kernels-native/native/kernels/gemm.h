@@ -42,9 +42,6 @@ struct Gemm {
 constexpr int64_t kSmallRows = 8;
 void gemm(const Gemm& g);
 
-// Results of that many numbers no cache keeps until they are used.
-inline bool largerThanCaches(int64_t floats) { return floats >= int64_t{1} << 24; }
-
 // On all threads.
 void parallelGemm(const Gemm& g);
 

@@ -47,6 +47,9 @@ inline void parallelRanges(int64_t count, int64_t grain, const F& body) {
 // Elements that are worth a piece of their own in cheap loops over memory.
 constexpr int64_t kGrain = 1 << 15;
 
+// Numbers that no cache keeps until they are used again.
+inline bool largerThanCaches(int64_t floats) { return floats >= int64_t{1} << 24; }
+
 // Rows of a piece, so that it holds about kGrain elements.
 inline int64_t rowsOfGrain(int64_t width) { return most(1, kGrain / most(1, width)); }
 

@@ -29,9 +29,16 @@ void adamwStep(const Args& args) {
     put(newM + i, mean);
     put(newV + i, square);
   };
+  const auto whole = [](const float* p) { return load(p); };
+  const auto aligned = [](const float* p) { return reinterpret_cast<uintptr_t>(p) % 64 == 0; };
+  const bool past = largerThanCaches(7 * count) && aligned(newParam) && aligned(newM) && aligned(newV);
   parallelRanges(count, kGrain, [&](int64_t from, int64_t to) {
     int64_t i = from;
-    for (; i + kWidth <= to; i += kWidth) at(i, [](const float* p) { return load(p); }, [](float* p, Vec x) { store(p, x); });
+    if (past) {
+      for (; i + kWidth <= to; i += kWidth) at(i, whole, [](float* p, Vec x) { stream(p, x); });
+      endStream();
+    }
+    for (; i + kWidth <= to; i += kWidth) at(i, whole, [](float* p, Vec x) { store(p, x); });
     const int64_t rest = to - i;
     if (rest > 0) at(i, [rest](const float* p) { return loadPartial(p, rest); }, [rest](float* p, Vec x) { storePartial(p, x, rest); });
   });

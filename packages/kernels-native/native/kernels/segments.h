@@ -32,6 +32,19 @@ struct Segments {
     parallel(experts * cuts, [&](int64_t i) { body(i / cuts, i % cuts * step, least(width, (i % cuts + 1) * step)); });
   }
 
+  // body(expert, from, to) over pieces of `unit` rows of every expert, on all threads.
+  template <class F>
+  void rowPieces(int64_t unit, const F& body) const {
+    int64_t count = 0;
+    for (int64_t e = 0; e < experts; e++) count += ceilDiv(rows(e), unit);
+    parallel(count, [&](int64_t piece) {
+      int64_t e = 0;
+      for (; piece >= ceilDiv(rows(e), unit); e++) piece -= ceilDiv(rows(e), unit);
+      const int64_t from = start(e) + piece * unit;
+      body(e, from, least(start(e) + rows(e), from + unit));
+    });
+  }
+
  private:
   // Experts that have rows; 1 at least.
   int64_t filled() const {

@@ -134,6 +134,8 @@ void experts(const InstructionSet& set) {
   Call("groupedSum").floats(N * I).ints({0, 3, 2, 16, 17}).floats(E * I).numbers({double(N), double(E), double(I)}).mustFail(set);
   Call("groupedSum").floats(N * I).ints({0, 3, 3, 16, 20}).floats(E * I).numbers({double(N), double(E), double(I)}).mustFail(set);
 
+  Call("segmentedLora").floats({N * I, E * 3 * I, E * O * 3}).ints(offsets).floats(N * O).numbers({double(N), double(E), 3, double(I), double(O), 0.5}).run(set);
+
   for (int gated = 0; gated < 2; gated++) {
     for (double activation : {0, 1, 2}) {
       const int64_t bank = E * O * I;
@@ -192,7 +194,7 @@ void packedWeights(const InstructionSet& set) {
 
 void attentions(const InstructionSet& set) {
   struct Case { int64_t S, L, H, G, d, e; double causal, window; };
-  for (const Case& c : {Case{7, 7, 3, 3, 5, 5, 1, 0}, Case{1, 300, 4, 2, 9, 3, 1, 0}, Case{150, 150, 2, 1, 4, 4, 1, 131}, Case{5, 2, 2, 2, 3, 3, 0, 0}, Case{0, 3, 2, 1, 3, 3, 1, 0}, Case{6, 6, 1, 1, 8, 16, 0, 2}}) {
+  for (const Case& c : {Case{7, 7, 3, 3, 5, 5, 1, 0}, Case{1, 300, 4, 2, 9, 3, 1, 0}, Case{150, 150, 2, 1, 4, 4, 1, 131}, Case{5, 2, 2, 2, 3, 3, 0, 0}, Case{0, 3, 2, 1, 3, 3, 1, 0}, Case{400, 400, 1, 1, 3, 4, 1, 0}, Case{6, 6, 1, 1, 8, 16, 0, 2}}) {
     const int64_t B = 2, q = B * c.S * c.H * c.d, k = B * c.L * c.G * c.d, v = B * c.L * c.G * c.e, y = B * c.S * c.H * c.e;
     const std::vector<double> sizes{double(B), double(c.S), double(c.L), double(c.H), double(c.G), double(c.d), double(c.e), c.causal, 0.5, c.window};
     Call("attention").floats({q, k, v, y}).numbers(sizes).floats(c.H).run(set);

@@ -9,6 +9,7 @@ import { linearKernels, matmulKernels } from "./matmul.js";
 import { packedKernels } from "./packed.js";
 import { reduceKernels } from "./reduce.js";
 import { routingKernels } from "./routing.js";
+import { segmentedLoraKernels } from "./segmented-lora.js";
 import { transformerKernels } from "./transformer.js";
 
 /** Kernels of tfjs that are replaced. */
@@ -18,6 +19,7 @@ export const tfjsKernels: TfjsKernels = { ...matmulKernels, ...elementwiseKernel
 export const opKernels: OpKernels = {
   ...linearKernels,
   ...groupedMatmulKernels,
+  ...segmentedLoraKernels,
   ...expertMlpKernels,
   ...packedKernels,
   ...attentionKernels,
