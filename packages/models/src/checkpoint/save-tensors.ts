@@ -7,6 +7,7 @@ import type { FloatDtype } from "../safetensors/dtypes.js";
 import type { LazyTensor } from "../safetensors/host-tensor.js";
 import { INDEX_FILE, SINGLE_FILE } from "../safetensors/sharded.js";
 import { bytesInFile, safetensorsContent } from "../safetensors/write.js";
+import { configText } from "./config-text.js";
 
 /**
  * How {@link saveModel} writes.
@@ -33,13 +34,13 @@ const DTYPE_NAMES: Record<FloatDtype, string> = { F32: "float32", F16: "float16"
  */
 export async function saveTensors({ config, tensors }: { readonly config: HuggingFaceConfig; readonly tensors: Tensors }, folder: string, { dtype = "F32", maxShardBytes = 50e9 }: SaveOptions = {}): Promise<void> {
   const shards = splitByBytes(tensors, dtype, maxShardBytes);
-  const files = new Map<string, WriteContent>([["config.json", text(configFor(config, dtype))]]);
+  const files = new Map<string, WriteContent>([["config.json", content(configText(configFor(config, dtype)))]]);
   const write = (shard: Tensors) => safetensorsContent(shard, { dtype, metadata: { format: "pt" } });
   const shardName = (index: number) => `model-${pad(index + 1)}-of-${pad(shards.length)}.safetensors`;
   if (shards.length === 1) files.set(SINGLE_FILE, write(shards[0]!));
   else {
     shards.forEach((shard, index) => files.set(shardName(index), write(shard)));
-    files.set(INDEX_FILE, text(shardIndex(shards, shardName, dtype)));
+    files.set(INDEX_FILE, content(`${JSON.stringify(shardIndex(shards, shardName, dtype), undefined, 2)}\n`));
   }
   const entry = shards.length === 1 ? SINGLE_FILE : INDEX_FILE;
   await writeFilesTogether(folder, { files, entry, obsolete: [SINGLE_FILE, INDEX_FILE] });
@@ -84,9 +85,9 @@ async function removeOldShards(folder: string, files: ReadonlyMap<string, WriteC
   for (const name of old) await rm(join(folder, name));
 }
 
-const text =
-  (json: unknown): WriteContent =>
+const content =
+  (text: string): WriteContent =>
   async (handle) =>
-    handle.writeFile(`${JSON.stringify(json, undefined, 2)}\n`);
+    handle.writeFile(text);
 
 const pad = (index: number): string => String(index).padStart(5, "0");
