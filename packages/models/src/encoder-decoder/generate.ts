@@ -23,12 +23,14 @@ export async function* generateFromEncoder(model: EncoderDecoder, ids: readonly 
   const cache = new DecoderCache();
   const encoded = tf.tidy(() => model.encode(row(ids)).hidden);
   try {
-    let next = startOf(model);
+    const history = { prompt: [startOf(model)], generated: [] as number[] };
     for (let count = 0; count < maxNewTokens; count++) {
       signal?.throwIfAborted();
-      next = sampleToken(await lastLogits(model, next, encoded, cache), options, () => randomUniform(1, { seed, stream: count })[0]!);
+      const last = history.generated.at(-1) ?? history.prompt[0]!;
+      const next = sampleToken(await lastLogits(model, last, encoded, cache), options, () => randomUniform(1, { seed, stream: count })[0]!, history);
       if (stop.includes(next)) return;
       yield next;
+      history.generated.push(next);
     }
   } finally {
     cache.dispose();

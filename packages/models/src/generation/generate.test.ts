@@ -5,8 +5,10 @@ import { createModel } from "../create-model.js";
 import { parseConfig } from "../config/parse-config.js";
 import type { MoeTransformer } from "../moe-transformer.js";
 import { fixtureJson, maxDifference, useBackend } from "../testing/fixtures.js";
-import { generate, type GenerateOptions } from "./generate.js";
+import { generateBatch } from "./generate-batch.js";
+import { generate, generateTokens, type GeneratedToken, type GenerateOptions } from "./generate.js";
 import { KeyValueCache } from "./key-value-cache.js";
+import { logProbabilities } from "./log-probabilities.js";
 
 let model: MoeTransformer;
 beforeAll(async () => {
@@ -59,6 +61,74 @@ describe("generate", () => {
 
   it("refuses a sampling option out of range before it computes", async () => {
     await expect(collect([1], { maxNewTokens: 1, topP: 2 })).rejects.toThrow("topP must be above 0");
+  });
+});
+
+describe("generateTokens", () => {
+  it("gives the log-probabilities of the model, whatever the sampling", async () => {
+    const tokens: GeneratedToken[] = [];
+    for await (const token of generateTokens(model, [5, 6], { maxNewTokens: 3, temperature: 2, topK: 3, seed: 1, stop: [], topLogprobs: 2 })) tokens.push(token);
+    const ids = [5, 6, ...tokens.map(({ id }) => id)];
+    const logits = tf.tidy(() => tf.logSoftmax(model.forward(tf.tensor2d([ids], undefined, "int32")).logits as tf.Tensor).arraySync()) as number[][][];
+    tokens.forEach(({ id, logprob, top }, i) => {
+      const row = logits[0]![1 + i]!;
+      expect(logprob).toBeCloseTo(row[id]!, 4);
+      expect(top.map(({ logprob: value }) => value)).toEqual([...row].sort((a, b) => b - a).slice(0, 2).map((value) => expect.closeTo(value, 4) as number));
+    });
+  });
+
+  it("logits 2, 1, 0, -1 have the log-probabilities -.4402, -1.4402, -2.4402, -3.4402", () => {
+    const { logprob, top } = logProbabilities(new Float32Array([2, 1, 0, -1]), 2, 3);
+    expect(logprob).toBeCloseTo(-2.4402, 4);
+    expect(top).toEqual([0, 1, 2].map((id) => ({ id, logprob: expect.closeTo(-0.4402 - id, 4) as number })));
+    expect(logProbabilities(new Float32Array([1, 3, 3]), 0, 2).top.map(({ id }) => id)).toEqual([1, 2]);
+  });
+
+  it("refuses half a list", async () => {
+    await expect(generateTokens(model, [1], { maxNewTokens: 1, topLogprobs: 0.5 }).next()).rejects.toThrow("topLogprobs must be a whole number");
+  });
+});
+
+describe("generateBatch", () => {
+  const prompts = [[5, 6], [7], [8, 9], [10, 11, 12], [5, 6]];
+  const batch = async (options: GenerateOptions, of = prompts) => {
+    const all: number[][] = of.map(() => []);
+    for await (const { sequence, id } of generateBatch(model, of, options)) all[sequence]!.push(id);
+    return all;
+  };
+
+  it("continues each prompt as it would be alone", async () => {
+    const options = { maxNewTokens: 6, stop: [] };
+    const alone: number[][] = [];
+    for (const prompt of prompts) alone.push(await collect(prompt, options));
+    expect(await batch(options)).toEqual(alone);
+  });
+
+  it("lets each end by itself", async () => {
+    const free = await batch({ maxNewTokens: 8, stop: [] });
+    const stop = [free[1]![2]!];
+    const cut = free.map((ids) => (ids.includes(stop[0]!) ? ids.slice(0, ids.indexOf(stop[0]!)) : ids));
+    expect(await batch({ maxNewTokens: 8, stop })).toEqual(cut);
+  });
+
+  it("draws for each sequence by its place, whatever is beside it", async () => {
+    const options = { maxNewTokens: 6, temperature: 1, seed: 2, stop: [] };
+    const all = await batch(options);
+    expect(all[0]).toEqual(await collect(prompts[0]!, options));
+    expect(all[4]).not.toEqual(all[0]);
+    expect((await batch(options, [[1, 2, 3], [7]]))[1]).toEqual(all[1]);
+  });
+
+  it("applies penalties to each sequence's own tokens", async () => {
+    const options = { maxNewTokens: 6, presencePenalty: 1e6, stop: [] };
+    for (const ids of await batch(options)) expect(new Set(ids).size).toBe(6);
+  });
+
+  it("frees everything on leaving early", async () => {
+    const before = tf.memory().numTensors;
+    for await (const _ of generateBatch(model, prompts, { maxNewTokens: 9, stop: [] })) break;
+    expect(tf.memory().numTensors).toBe(before);
+    expect(await batch({ maxNewTokens: 3 }, [])).toEqual([]);
   });
 });
 

@@ -1,8 +1,8 @@
-import * as tf from "@tensorflow/tfjs";
-import { DataError, randomUniform } from "@moekit/core";
+import { ConfigError } from "@moekit/core";
 import type { MoeTransformer } from "../moe-transformer.js";
-import { KeyValueCache } from "./key-value-cache.js";
-import { checkSampling, sampleToken, type SamplingOptions } from "./sample.js";
+import { generateBatch } from "./generate-batch.js";
+import type { TokenLogprob } from "./log-probabilities.js";
+import type { SamplingOptions } from "./sampling-options.js";
 
 /**
  * How {@link generate} goes on.
@@ -19,6 +19,24 @@ export interface GenerateOptions extends SamplingOptions {
 }
 
 /**
+ * How {@link generateTokens} goes on.
+ * @example const options: GenerateTokensOptions = { maxNewTokens: 100, topLogprobs: 5 };
+ */
+export interface GenerateTokensOptions extends GenerateOptions {
+  /** How many of the most probable tokens come with each. @defaultValue 0 */
+  readonly topLogprobs?: number;
+}
+
+/**
+ * A token of {@link generateTokens}.
+ * @example for await (const { id, logprob }: GeneratedToken of generateTokens(model, [1, 2], { maxNewTokens: 9 })) console.log(id, logprob);
+ */
+export interface GeneratedToken extends TokenLogprob {
+  /** The most probable tokens at this place, best first. */
+  readonly top: readonly TokenLogprob[];
+}
+
+/**
  * Continues a sequence of token ids, one token at a time. The prompt is read once; after that each step costs one position,
  * with keys and values kept in a {@link KeyValueCache}.
  *
@@ -29,33 +47,16 @@ export interface GenerateOptions extends SamplingOptions {
  * @example for await (const id of generate(model, [1, 2, 3], { maxNewTokens: 20 })) console.log(id);
  */
 export async function* generate(model: MoeTransformer, ids: readonly number[], options: GenerateOptions): AsyncGenerator<number, void, undefined> {
-  const { maxNewTokens, seed = 0, stop = model.config.endTokenIds, signal } = options;
-  checkPrompt(ids, model.config.vocabSize);
-  checkSampling(options);
-  const cache = new KeyValueCache();
-  try {
-    let next: readonly number[] = ids;
-    for (let count = 0; count < maxNewTokens; count++) {
-      signal?.throwIfAborted();
-      const id = sampleToken(await lastLogits(model, next, cache), options, () => randomUniform(1, { seed, stream: count })[0]!);
-      if (stop.includes(id)) return;
-      yield id;
-      next = [id];
-    }
-  } finally {
-    cache.dispose();
-  }
+  for await (const { id } of generateBatch(model, [ids], options)) yield id;
 }
 
-async function lastLogits(model: MoeTransformer, ids: readonly number[], cache: KeyValueCache): Promise<Float32Array> {
-  const logits = tf.tidy(() => model.forward(tf.tensor2d([...ids], [1, ids.length], "int32"), { cache, lastOnly: true }).logits);
-  const values = (await logits.data()) as Float32Array;
-  logits.dispose();
-  return values;
-}
-
-function checkPrompt(ids: readonly number[], vocabSize: number): void {
-  if (ids.length === 0) throw new DataError("generate: the prompt is empty; it must have at least one token.");
-  const wrong = ids.find((id) => !(Number.isInteger(id) && id >= 0 && id < vocabSize));
-  if (wrong !== undefined) throw new DataError(`generate: token id ${wrong} is not from 0 to ${vocabSize - 1}. Is this the model's own tokenizer?`);
+/**
+ * As {@link generate}, with the probability of each token.
+ * @throws as {@link generate} does, and ConfigError if `topLogprobs` is not a whole number from 0.
+ * @example for await (const { id, logprob } of generateTokens(model, [1, 2, 3], { maxNewTokens: 20 })) console.log(id, logprob);
+ */
+export async function* generateTokens(model: MoeTransformer, ids: readonly number[], options: GenerateTokensOptions): AsyncGenerator<GeneratedToken, void, undefined> {
+  const { topLogprobs = 0 } = options;
+  if (!(Number.isInteger(topLogprobs) && topLogprobs >= 0)) throw new ConfigError(`generateTokens: topLogprobs must be a whole number from 0; got ${topLogprobs}.`);
+  for await (const { sequence: _, ...token } of generateBatch(model, [ids], options)) yield token;
 }

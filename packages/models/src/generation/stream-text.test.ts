@@ -4,12 +4,12 @@ import { streamText } from "./stream-text.js";
 /** One token per byte of UTF-8. */
 const bytes = { decode: (ids: readonly number[]) => new TextDecoder().decode(Uint8Array.from(ids)) };
 
-async function pieces(ids: Iterable<number>): Promise<string[]> {
+async function pieces(ids: Iterable<number>, stop?: string[]): Promise<string[]> {
   const stream = async function* () {
     yield* ids;
   };
   const all: string[] = [];
-  for await (const piece of streamText(bytes, stream())) all.push(piece);
+  for await (const piece of streamText(bytes, stream(), { stop })) all.push(piece);
   return all;
 }
 
@@ -24,5 +24,30 @@ describe("streamText", () => {
 
   it("yields nothing for no tokens", async () => {
     expect(await pieces([])).toEqual([]);
+  });
+
+  it("ends before a stop text, and holds back what may become one", async () => {
+    const of = (text: string) => new TextEncoder().encode(text);
+    expect(await pieces(of("ab\n\ncd"), ["\n\n"])).toEqual(["a", "b"]);
+    expect(await pieces(of("a\nb"), ["\n\n"])).toEqual(["a", "\nb"]);
+    expect(await pieces(of("a\n"), ["\n\n"])).toEqual(["a", "\n"]);
+    expect(await pieces(of("xaab"), ["aab"])).toEqual(["x"]);
+    expect(await pieces(of("xaaab"), ["aab"])).toEqual(["x", "a"]);
+    expect((await pieces(of("one END two"), ["END", "two"])).join("")).toBe("one ");
+    expect((await pieces(of("ab"), [""])).join("")).toBe("ab");
+  });
+
+  it("closes the stream of ids at a stop text", async () => {
+    let closed = false;
+    const stream = async function* () {
+      try {
+        for (const id of new TextEncoder().encode("a.b.c")) yield id;
+      } finally {
+        closed = true;
+      }
+    };
+    const all: string[] = [];
+    for await (const piece of streamText(bytes, stream(), { stop: ["."] })) all.push(piece);
+    expect([all.join(""), closed]).toEqual(["a", true]);
   });
 });
