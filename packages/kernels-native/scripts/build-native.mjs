@@ -18,7 +18,7 @@ const run = promisify(execFile);
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const native = join(root, "native");
 
-const AVX2 = ["-mavx2", "-mfma"];
+const AVX2 = ["-mavx2", "-mfma", "-mf16c"];
 // The warnings are about headers of GCC itself.
 const AVX512 = [...AVX2, "-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-Wno-uninitialized", "-Wno-maybe-uninitialized"];
 

@@ -3,6 +3,7 @@
 #include "packed.h"
 
 #include "gemm.h"
+#include "loops.h"
 #include "packed_formats.h"
 
 namespace moekit {
@@ -49,76 +50,152 @@ struct Rest {
   }
 };
 
-// Two running sums for each product of R rows of x and C rows of W.
-template <int R, int C>
+template <class F>
+constexpr int groupsOf() {
+  return F::kGroup == 0 ? 1 : F::kBlock / F::kGroup;
+}
+
+// Scales and offsets of a row of weights, by group.
+template <class F>
+struct RowScales {
+  int64_t groups;
+  float *scale, *offset;
+
+  RowScales(const PackedMatrix& w, Scratch& scratch)
+      : groups(F::kGroup == 0 ? 0 : w.columns / most(1, F::kGroup)), scale(scratch.floats(groups)), offset(scratch.floats(groups)) {}
+};
+
+// Running sums of R rows of x with a row of weights; fewer for more rows, which have to stay in registers.
+template <int R>
 struct Sums {
-  Vec s[C][R][2];
+  static constexpr int kSlots = R == 1 ? 4 : 2;
+  Vec s[R][kSlots];
 
   Sums() {
 #pragma GCC unroll 8
-    for (int c = 0; c < C; c++) {
-#pragma GCC unroll 8
-      for (int r = 0; r < R; r++) s[c][r][0] = s[c][r][1] = zero();
+    for (int r = 0; r < R; r++) {
+#pragma GCC unroll 4
+      for (int i = 0; i < kSlots; i++) s[r][i] = zero();
     }
   }
-  float total(int c, int r) const { return sum(MOEKIT_ISA::add(s[c][r][0], s[c][r][1])); }
+  float total(int r) const {
+    const Vec first = MOEKIT_ISA::add(s[r][0], s[r][1]);
+    return sum(kSlots == 2 ? first : MOEKIT_ISA::add(first, MOEKIT_ISA::add(s[r][kSlots - 2], s[r][kSlots - 1])));
+  }
 };
 
-template <class F, int R, int C>
-inline void addBlock(Sums<R, C>& sums, int c, const uint8_t* p, const float* x, int64_t ldx) {
-  F::block(p, [&](int i, Vec w) {
+// Adds the products of R rows of x with a block; `slot` differs from block to block.
+template <class F, int R>
+inline void addBlock(Sums<R>& sums, int slot, const uint8_t* p, const float* scale, const float* x, int64_t ldx) {
+  F::codes(p, [&](int g, const auto& v) {
+    constexpr int count = sizeof(v) / sizeof(Vec);
 #pragma GCC unroll 8
-    for (int r = 0; r < R; r++) sums.s[c][r][i & 1] = fma(load(x + r * ldx + i * kWidth), w, sums.s[c][r][i & 1]);
+    for (int r = 0; r < R; r++) {
+      const float* from = x + r * ldx + g * count * kWidth;
+      Vec& total = sums.s[r][(slot + g) % Sums<R>::kSlots];
+      if constexpr (F::kGroup == 0) {
+#pragma GCC unroll 8
+        for (int i = 0; i < count; i++) total = fma(load(from + i * kWidth), v[i], total);
+      } else {
+        Vec part = mul(load(from), v[0]);
+#pragma GCC unroll 8
+        for (int i = 1; i < count; i++) part = fma(load(from + i * kWidth), v[i], part);
+        total = fma(broadcast(scale[g]), part, total);
+      }
+    }
   });
 }
 
-template <class F, int R, int C>
-inline void dots(const PackedMatrix& w, int64_t from, const PackedRows& rows, const float* x, float* y, const float* bias) {
-  Sums<R, C> sums;
-  const int64_t whole = w.columns / F::kBlock, rest = w.columns - whole * F::kBlock;
-  for (int64_t b = 0; b < whole; b++) {
+// How far ahead of the row in use memory is fetched.
+constexpr int64_t kAhead = 4096;
+
+template <class F, int R>
+inline void dots(const PackedMatrix& w, int64_t o, const RowScales<F>& scales, const PackedRows& rows, const float* x, const float* sumsOfX, float* y) {
+  constexpr int slots = Sums<R>::kSlots, groups = groupsOf<F>();
+  const int64_t blocks = w.columns / F::kBlock;
+  const uint8_t* p = w.row(o);
+  for (int64_t i = 0; i < w.rowBytes; i += 64) __builtin_prefetch(p + kAhead + i);
+  if constexpr (F::kGroup > 0) F::scales(p, blocks, scales.scale, scales.offset);
+  Sums<R> sums;
+  int64_t b = 0;
+  for (; b + slots <= blocks; b += slots) {
 #pragma GCC unroll 4
-    for (int c = 0; c < C; c++) addBlock<F, R, C>(sums, c, w.row(from + c) + b * F::kBytes, x + b * F::kBlock, rows.ldx);
+    for (int i = 0; i < slots; i++) addBlock<F, R>(sums, i, p + (b + i) * F::kBytes, scales.scale + (b + i) * groups, x + (b + i) * F::kBlock, rows.ldx);
   }
-  if (rest > 0) {
-    float padded[R * F::kBlock] = {};
-    for (int r = 0; r < R; r++) std::memcpy(padded + r * F::kBlock, x + r * rows.ldx + whole * F::kBlock, rest * sizeof(float));
-    for (int c = 0; c < C; c++) addBlock<F, R, C>(sums, c, Rest<F>(w.row(from + c) + whole * F::kBytes, rest).bytes, padded, F::kBlock);
+  for (; b < blocks; b++) addBlock<F, R>(sums, 0, p + b * F::kBytes, scales.scale + b * groups, x + b * F::kBlock, rows.ldx);
+  if constexpr (F::kGroup == 0) {
+    if (const int64_t rest = w.columns - blocks * F::kBlock) {
+      float padded[R * F::kBlock] = {};
+      for (int r = 0; r < R; r++) std::memcpy(padded + r * F::kBlock, x + r * rows.ldx + blocks * F::kBlock, rest * sizeof(float));
+      addBlock<F, R>(sums, 0, Rest<F>(p + blocks * F::kBytes, rest).bytes, nullptr, padded, F::kBlock);
+    }
   }
-  for (int c = 0; c < C; c++) {
-    for (int r = 0; r < R; r++) y[r * rows.ldy + c] = sums.total(c, r) + (bias ? bias[c] : 0);
+  for (int r = 0; r < R; r++) {
+    y[r * rows.ldy] = sums.total(r);
+    if constexpr (F::kGroup > 0) {
+      if (F::kOffset) y[r * rows.ldy] += dot(scales.offset, sumsOfX + r * scales.groups, scales.groups);
+    }
   }
 }
 
-template <class F, int R, int C>
+// Sums of the numbers of each group of a row of x, which offsets are multiplied with.
+template <class F>
+void sumGroups(const float* x, int64_t groups, float* sums) {
+  for (int64_t g = 0; g < groups; g++) sums[g] = sumUp(x + g * F::kGroup, F::kGroup);
+}
+
+template <class F, int R>
 void rowsOfDots(const PackedMatrix& w, int64_t from, int64_t to, const PackedRows& rows, int64_t n, const float* bias) {
   const float* x = rows.x + n * rows.ldx;
   float* y = rows.y + n * rows.ldy;
-  int64_t o = from;
-  for (; o + C <= to; o += C) dots<F, R, C>(w, o, rows, x, y + (o - from), bias ? bias + (o - from) : nullptr);
-  for (; o < to; o++) dots<F, R, 1>(w, o, rows, x, y + (o - from), bias ? bias + (o - from) : nullptr);
+  Scratch scratch;
+  const RowScales<F> scales(w, scratch);
+  float* sumsOfX = scratch.floats(R * scales.groups);
+  if constexpr (F::kGroup > 0) {
+    for (int r = 0; r < R && F::kOffset; r++) sumGroups<F>(x + r * rows.ldx, scales.groups, sumsOfX + r * scales.groups);
+  }
+  for (int64_t o = from; o < to; o++, y++) {
+    dots<F, R>(w, o, scales, rows, x, sumsOfX, y);
+    for (int r = 0; bias && r < R; r++) y[r * rows.ldy] += bias[o - from];
+  }
 }
 
 template <class F>
 void multiplyFew(const PackedMatrix& w, int64_t from, int64_t to, const PackedRows& rows, const float* bias) {
   int64_t n = 0;
-  for (; n + 4 <= rows.count; n += 4) rowsOfDots<F, 4, 1>(w, from, to, rows, n, bias);
+  for (; n + 4 <= rows.count; n += 4) rowsOfDots<F, 4>(w, from, to, rows, n, bias);
   if (n + 2 <= rows.count) {
-    rowsOfDots<F, 2, 2>(w, from, to, rows, n, bias);
+    rowsOfDots<F, 2>(w, from, to, rows, n, bias);
     n += 2;
   }
-  if (n < rows.count) rowsOfDots<F, 1, 2>(w, from, to, rows, n, bias);
+  if (n < rows.count) rowsOfDots<F, 1>(w, from, to, rows, n, bias);
+}
+
+// out = the numbers of one block.
+template <class F>
+inline void unpackBlock(const uint8_t* p, const float* scale, const float* offset, float* out) {
+  F::codes(p, [&](int g, const auto& v) {
+    constexpr int count = sizeof(v) / sizeof(Vec);
+#pragma GCC unroll 8
+    for (int i = 0; i < count; i++) {
+      float* to = out + (g * count + i) * kWidth;
+      if constexpr (F::kGroup == 0) store(to, v[i]);
+      else if constexpr (F::kOffset) store(to, fma(broadcast(scale[g]), v[i], broadcast(offset[g])));
+      else store(to, mul(broadcast(scale[g]), v[i]));
+    }
+  });
 }
 
 template <class F>
-void unpackRow(const uint8_t* p, int64_t count, float* out) {
-  for (; count >= F::kBlock; count -= F::kBlock, p += F::kBytes, out += F::kBlock) {
-    F::block(p, [out](int i, Vec w) { store(out + i * kWidth, w); });
-  }
-  if (count == 0) return;
+void unpackRow(const uint8_t* p, int64_t count, const RowScales<F>& scales, float* out) {
+  constexpr int groups = groupsOf<F>();
+  const int64_t blocks = count / F::kBlock, rest = count - blocks * F::kBlock;
+  if constexpr (F::kGroup > 0) F::scales(p, blocks, scales.scale, scales.offset);
+  for (int64_t b = 0; b < blocks; b++) unpackBlock<F>(p + b * F::kBytes, scales.scale + b * groups, scales.offset + b * groups, out + b * F::kBlock);
+  if (rest == 0) return;
   float padded[F::kBlock];
-  F::block(Rest<F>(p, count).bytes, [&](int i, Vec w) { store(padded + i * kWidth, w); });
-  std::memcpy(out, padded, count * sizeof(float));
+  unpackBlock<F>(Rest<F>(p + blocks * F::kBytes, rest).bytes, nullptr, nullptr, padded);
+  std::memcpy(out + blocks * F::kBlock, padded, rest * sizeof(float));
 }
 
 // Numbers that are unpacked at a time: half of a second-level cache of 1 MB.
@@ -138,7 +215,9 @@ PackedMatrix packedOf(const Args& args, int i, int64_t format, int64_t rows, int
 void unpack(const PackedMatrix& w, int64_t from, int64_t to, int64_t fromColumn, int64_t toColumn, float* out, int64_t ld) {
   withFormat(w.format, [&](auto format) {
     using F = decltype(format);
-    for (int64_t o = from; o < to; o++) unpackRow<F>(w.row(o) + fromColumn * F::kBytes / F::kBlock, toColumn - fromColumn, out + (o - from) * ld);
+    Scratch scratch;
+    const RowScales<F> scales(w, scratch);
+    for (int64_t o = from; o < to; o++) unpackRow<F>(w.row(o) + fromColumn * F::kBytes / F::kBlock, toColumn - fromColumn, scales, out + (o - from) * ld);
   });
 }
 

@@ -1,225 +1,216 @@
-// The formats of packed weights, as in core/src/packed: each unpacks a block by use(i, w) for its vectors w, number i in order.
-// All values are those of the format to the bit, because products of scales and codes are exact in float32.
+// The formats of packed weights, as in core/src/packed. A number is scale * code + offset, with scale and offset by group of numbers:
+//
+// scales(row, blocks, scale, offset)  writes those of all groups of a row; without kOffset there is no offset;
+// codes(block, use)                   calls use(g, v) for each group g of a block, with its codes as vectors v of floats.
+//
+// Products of scales and codes are exact in float32, so scale * code + offset, rounded once, is the number of the format to the bit.
+// Formats without scales (kGroup 0) give their numbers themselves, 32 at a time.
 #pragma once
 #include "packed_vec.h"
 
 namespace moekit {
 namespace MOEKIT_ISA {
 
-constexpr int kGroup = 32;  // numbers with a scale of their own, or half of that
-constexpr int kVectors = kGroup / kWidth;
+constexpr int kVectors = 32 / kWidth;
 constexpr int kHalf = kVectors / 2;  // vectors of 16 numbers; 1 at kWidth 16
 
-// Formats of one number are taken 32 at a time.
 struct Bf16 {
-  static constexpr int kBlock = 32, kBytes = 64;
+  static constexpr int kBlock = 32, kBytes = 64, kGroup = 0;
   template <class Use>
-  static void block(const uint8_t* p, const Use& use) {
+  static void codes(const uint8_t* p, const Use& use) {
+    Vec v[kVectors];
 #pragma GCC unroll 8
-    for (int i = 0; i < kVectors; i++) use(i, floatOf(shiftLeft<16>(widenPairs(p + 2 * kWidth * i))));
+    for (int i = 0; i < kVectors; i++) v[i] = floatOf(shiftLeft<16>(widenPairs(p + 2 * kWidth * i)));
+    use(0, v);
   }
 };
 
 struct F16 {
-  static constexpr int kBlock = 32, kBytes = 64;
+  static constexpr int kBlock = 32, kBytes = 64, kGroup = 0;
   template <class Use>
-  static void block(const uint8_t* p, const Use& use) {
+  static void codes(const uint8_t* p, const Use& use) {
+    Vec v[kVectors];
 #pragma GCC unroll 8
-    for (int i = 0; i < kVectors; i++) use(i, value(widenPairs(p + 2 * kWidth * i)));
-  }
-  static Vec value(IntVec h) {
-    const Vec finite = mul(floatOf(shiftLeft<13>(andInt(h, broadcastInt(0x7fff)))), broadcast(0x1p112f));
-    const Vec endless = bitOr(finite, broadcast(__builtin_inff()));
-    const Vec magnitude = select(lessEqual(broadcast(0x1p16f), finite), endless, finite);
-    return bitOr(magnitude, floatOf(shiftLeft<16>(andInt(h, broadcastInt(0x8000)))));
+    for (int i = 0; i < kVectors; i++) v[i] = toFloat(loadHalves(p + 2 * kWidth * i));
+    use(0, v);
   }
 };
 
 struct F8E4M3 {
-  static constexpr int kBlock = 32, kBytes = 32;
+  static constexpr int kBlock = 32, kBytes = 32, kGroup = 0;
   template <class Use>
-  static void block(const uint8_t* p, const Use& use) {
+  static void codes(const uint8_t* p, const Use& use) {
+    Vec v[kVectors];
 #pragma GCC unroll 8
-    for (int i = 0; i < kVectors; i++) use(i, value(widen(p + kWidth * i)));
-  }
-  // As if the exponent were not 0, where (1 + m) 2^-7 stands for 2 m 2^-7.
-  static Vec value(IntVec code) {
-    const IntVec bits = andInt(code, broadcastInt(0x7f));
-    const Vec normal = floatOf(addInt(shiftLeft<20>(bits), broadcastInt(120 << 23)));
-    const Vec small = sub(add(normal, normal), broadcast(0x1p-6f));
-    Vec magnitude = select(less(normal, broadcast(0x1p-6f)), small, normal);
-    magnitude = select(less(broadcast(448), magnitude), broadcast(__builtin_nanf("")), magnitude);
-    return bitOr(magnitude, floatOf(shiftLeft<24>(andInt(code, broadcastInt(0x80)))));
+    for (int i = 0; i < kVectors; i++) v[i] = mul(broadcast(256), toFloat(loadEighths(p + kWidth * i)));
+    use(0, v);
   }
 };
 
-struct Q8_0 {
-  static constexpr int kBlock = 32, kBytes = 34;
-  template <class Use>
-  static void block(const uint8_t* p, const Use& use) {
-    const Vec d = broadcast(halfAt(p));
-#pragma GCC unroll 8
-    for (int i = 0; i < kVectors; i++) use(i, mul(d, toFloat(widenSigned(p + 2 + kWidth * i))));
+// Blocks of 32 numbers with a half as scale, and as offset where there is one.
+template <int Bytes, bool Offset>
+struct BlockOf32 {
+  static constexpr int kBlock = 32, kBytes = Bytes, kGroup = 32;
+  static constexpr bool kOffset = Offset;
+  static void scales(const uint8_t* row, int64_t blocks, float* scale, float* offset) {
+    for (int64_t b = 0; b < blocks; b++, row += kBytes) {
+      scale[b] = halfAt(row);
+      if (kOffset) offset[b] = halfAt(row + 2);
+    }
   }
 };
 
-// Two codes a byte: the first 16 numbers in the low halves of 16 bytes.
-template <class L, class Use>
-inline void nibbles(const uint8_t* p, const L& levels, const Use& use) {
+struct Q8_0 : BlockOf32<34, false> {
+  template <class Use>
+  static void codes(const uint8_t* p, const Use& use) {
+    Vec v[kVectors];
+#pragma GCC unroll 8
+    for (int i = 0; i < kVectors; i++) v[i] = toFloat(widenSigned(p + 2 + kWidth * i));
+    use(0, v);
+  }
+};
+
+// Two codes a byte: the first 16 numbers in the lower halves of 16 bytes.
+template <class Code, class Use>
+inline void nibbles(const uint8_t* p, const Code& code, const Use& use) {
+  Vec v[kVectors];
 #pragma GCC unroll 4
-  for (int i = 0; i < kHalf; i++) use(i, levels.at(widen(p + kWidth * i)));
-#pragma GCC unroll 4
-  for (int i = 0; i < kHalf; i++) use(kHalf + i, levels.at(shiftRight<4>(widen(p + kWidth * i))));
+  for (int i = 0; i < kHalf; i++) {
+    const IntVec q = widen(p + kWidth * i);
+    v[i] = code(q, kWidth * i);
+    v[kHalf + i] = code(shiftRight<4>(q), 16 + kWidth * i);
+  }
+  use(0, v);
 }
 
-template <class Use>
-inline void nibbles5(const uint8_t* p, const uint8_t* high, const Levels5& levels, const Use& use) {
-  uint32_t bits;
-  std::memcpy(&bits, high, 4);
-#pragma GCC unroll 4
-  for (int i = 0; i < kHalf; i++) use(i, levels.at(widen(p + kWidth * i), fifthsOf(bits, kWidth * i)));
-#pragma GCC unroll 4
-  for (int i = 0; i < kHalf; i++) use(kHalf + i, levels.at(shiftRight<4>(widen(p + kWidth * i)), fifthsOf(bits, 16 + kWidth * i)));
-}
-
-struct Q4_0 {
-  static constexpr int kBlock = 32, kBytes = 18;
+template <int Bytes, bool Offset, int Minus>
+struct FourBits : BlockOf32<Bytes, Offset> {
   template <class Use>
-  static void block(const uint8_t* p, const Use& use) {
-    const float d = halfAt(p);
-    nibbles(p + 2, Levels(d, -8 * d), use);
+  static void codes(const uint8_t* p, const Use& use) {
+    nibbles(p + Bytes - 16, [](IntVec q, int) { return fourBits<Minus>(q); }, use);
   }
 };
+using Q4_0 = FourBits<18, false, 8>;
+using Q4_1 = FourBits<20, true, 0>;
 
-struct Q4_1 {
-  static constexpr int kBlock = 32, kBytes = 20;
+template <int Bytes, bool Offset, int Minus>
+struct FiveBits : BlockOf32<Bytes, Offset> {
   template <class Use>
-  static void block(const uint8_t* p, const Use& use) {
-    nibbles(p + 4, Levels(halfAt(p), halfAt(p + 2)), use);
+  static void codes(const uint8_t* p, const Use& use) {
+    uint32_t fifths;
+    std::memcpy(&fifths, p + Bytes - 20, 4);
+    nibbles(p + Bytes - 16, [fifths](IntVec q, int first) { return fiveBits<Minus>(q, fifthsOf(fifths, first)); }, use);
   }
 };
-
-struct Q5_0 {
-  static constexpr int kBlock = 32, kBytes = 22;
-  template <class Use>
-  static void block(const uint8_t* p, const Use& use) {
-    const float d = halfAt(p);
-    nibbles5(p + 6, p + 2, Levels5(d, -16 * d), use);
-  }
-};
-
-struct Q5_1 {
-  static constexpr int kBlock = 32, kBytes = 24;
-  template <class Use>
-  static void block(const uint8_t* p, const Use& use) {
-    nibbles5(p + 8, p + 4, Levels5(halfAt(p), halfAt(p + 2)), use);
-  }
-};
+using Q5_0 = FiveBits<22, false, 16>;
+using Q5_1 = FiveBits<24, true, 0>;
 
 struct Mxfp4 {
-  static constexpr int kBlock = 32, kBytes = 17;
-  template <class Use>
-  static void block(const uint8_t* p, const Use& use) {
-    // Half of the scale, for twice the values; it is below the normal floats where the byte is 0 or 1.
-    const uint32_t bits = p[0] < 2 ? 0x200000u << p[0] : static_cast<uint32_t>(p[0] - 1) << 23;
-    float half;
-    std::memcpy(&half, &bits, 4);
-    nibbles(p + 1, Codes{broadcast(half)}, use);
-  }
-
- private:
-  struct Codes {
-    Vec half;
-    Vec at(IntVec q) const {
-      static constexpr float kTwice[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
-      return mul(half, pick(kTwice, q));
+  static constexpr int kBlock = 32, kBytes = 17, kGroup = 32;
+  static constexpr bool kOffset = false;
+  // Half of the scale, for twice the values; it is below the normal floats where the byte is 0 or 1.
+  static void scales(const uint8_t* row, int64_t blocks, float* scale, float*) {
+    for (int64_t b = 0; b < blocks; b++, row += kBytes) {
+      const uint32_t bits = row[0] < 2 ? 0x200000u << row[0] : static_cast<uint32_t>(row[0] - 1) << 23;
+      std::memcpy(scale + b, &bits, 4);
     }
-  };
+  }
+  template <class Use>
+  static void codes(const uint8_t* p, const Use& use) {
+    static constexpr float kTwice[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
+    nibbles(p + 1, [](IntVec q, int) { return pick(kTwice, q); }, use);
+  }
 };
 
-// Scale and offset j of eight, 6 bits each, of q4_K and q5_K.
-struct KScales {
-  float scale[8], offset[8];
-
-  // From a block: halves d and dmin, then 12 bytes. Offsets are what is added.
-  explicit KScales(const uint8_t* p) {
-    const float d = halfAt(p), dmin = halfAt(p + 2);
-    const uint8_t* s = p + 4;
-#pragma GCC unroll 4
-    for (int j = 0; j < 4; j++) {
-      scale[j] = d * (s[j] & 63);
-      offset[j] = -dmin * (s[j + 4] & 63);
-      scale[j + 4] = d * ((s[j + 8] & 15) | (s[j] >> 6) << 4);
-      offset[j + 4] = -dmin * (s[j + 8] >> 4 | (s[j + 4] >> 6) << 4);
+// Eight groups of 32 numbers with scales and offsets of 6 bits in 12 bytes, times the halves before them.
+template <int Bytes>
+struct SixBitScales {
+  static constexpr int kBlock = 256, kBytes = Bytes, kGroup = 32;
+  static constexpr bool kOffset = true;
+  static void scales(const uint8_t* row, int64_t blocks, float* scale, float* offset) {
+    for (int64_t b = 0; b < blocks; b++, row += Bytes, scale += 8, offset += 8) {
+      uint64_t low;
+      uint32_t high;
+      std::memcpy(&low, row + 4, 8);
+      std::memcpy(&high, row + 12, 4);
+      // Four scales, then four offsets: those of groups 0 to 3, and the upper two bits of those of groups 4 to 7.
+      const uint64_t first = low & 0x3f3f3f3f3f3f3f3f, upper = low >> 2 & 0x3030303030303030;
+      const uint64_t last = (high & 0x0f0f0f0f) | static_cast<uint64_t>(high >> 4 & 0x0f0f0f0f) << 32 | upper;
+      scaleBytes((first & 0xffffffff) | last << 32, halfAt(row), scale);
+      scaleBytes(first >> 32 | (last & 0xffffffff00000000), -halfAt(row + 2), offset);
     }
   }
 };
 
-struct Q4K {
-  static constexpr int kBlock = 256, kBytes = 144;
+struct Q4K : SixBitScales<144> {
   template <class Use>
-  static void block(const uint8_t* p, const Use& use) {
-    const KScales s(p);
+  static void codes(const uint8_t* p, const Use& use) {
 #pragma GCC unroll 4
     for (int j = 0; j < 8; j += 2) {
-      const Levels low(s.scale[j], s.offset[j]), high(s.scale[j + 1], s.offset[j + 1]);
-      const uint8_t* codes = p + 16 + 16 * j;
+      Vec low[kVectors], high[kVectors];
 #pragma GCC unroll 8
       for (int i = 0; i < kVectors; i++) {
-        const IntVec q = widen(codes + kWidth * i);
-        use(kVectors * j + i, low.at(q));
-        use(kVectors * (j + 1) + i, high.at(shiftRight<4>(q)));
+        const IntVec q = widen(p + 16 + 16 * j + kWidth * i);
+        low[i] = fourBits<0>(q);
+        high[i] = fourBits<0>(shiftRight<4>(q));
       }
+      use(j, low);
+      use(j + 1, high);
     }
   }
 };
 
-struct Q5K {
-  static constexpr int kBlock = 256, kBytes = 176;
+struct Q5K : SixBitScales<176> {
   template <class Use>
-  static void block(const uint8_t* p, const Use& use) {
-    const KScales s(p);
-    pair<0>(p, s, use);
-    pair<2>(p, s, use);
-    pair<4>(p, s, use);
-    pair<6>(p, s, use);
+  static void codes(const uint8_t* p, const Use& use) {
+    pair<0>(p, use);
+    pair<2>(p, use);
+    pair<4>(p, use);
+    pair<6>(p, use);
   }
 
  private:
   template <int J, class Use>
-  static void pair(const uint8_t* p, const KScales& s, const Use& use) {
-    const Levels5 low(s.scale[J], s.offset[J]), high(s.scale[J + 1], s.offset[J + 1]);
-    const uint8_t* codes = p + 48 + 16 * J;
+  static void pair(const uint8_t* p, const Use& use) {
+    Vec low[kVectors], high[kVectors];
 #pragma GCC unroll 8
     for (int i = 0; i < kVectors; i++) {
-      const IntVec q = widen(codes + kWidth * i), fifths = widen(p + 16 + kWidth * i);
-      use(kVectors * J + i, low.at(q, fifthsOf<J>(fifths)));
-      use(kVectors * (J + 1) + i, high.at(shiftRight<4>(q), fifthsOf<J + 1>(fifths)));
+      const IntVec q = widen(p + 48 + 16 * J + kWidth * i), fifths = widen(p + 16 + kWidth * i);
+      low[i] = fiveBits<0>(q, fifthsOf<J>(fifths));
+      high[i] = fiveBits<0>(shiftRight<4>(q), fifthsOf<J + 1>(fifths));
     }
+    use(J, low);
+    use(J + 1, high);
   }
 };
 
 struct Q6K {
-  static constexpr int kBlock = 256, kBytes = 210;
+  static constexpr int kBlock = 256, kBytes = 210, kGroup = 16;
+  static constexpr bool kOffset = false;
+  static void scales(const uint8_t* row, int64_t blocks, float* scale, float*) {
+    for (int64_t b = 0; b < blocks; b++, row += kBytes, scale += 16) {
+      const Vec d = broadcast(halfAt(row + 208));
+      for (int i = 0; i < 16; i += kWidth) store(scale + i, mul(d, toFloat(widenSigned(row + 192 + i))));
+    }
+  }
+  // Quarters of 32 numbers of each half of the block share bytes: 0 and 2, 1 and 3 those of the lower four bits, all those of the upper two.
   template <class Use>
-  static void block(const uint8_t* p, const Use& use) {
-    const float d = halfAt(p + 208);
-#pragma GCC unroll 2
-    for (int half = 0; half < 2; half++) {
-      const uint8_t *low = p + 64 * half, *high = p + 128 + 32 * half;
-      const auto* scales = reinterpret_cast<const int8_t*>(p + 192 + 8 * half);
-#pragma GCC unroll 8
-      for (int i = 0; i < kVectors; i++) {
-        // Parts of 16 numbers have scales of their own: two in each quarter of 32.
-        const auto scale = [&](int quarter) { return broadcast(d * scales[2 * quarter + i / kHalf]); };
-        const auto put = [&](int quarter, IntVec q) { use((4 * half + quarter) * kVectors + i, mul(scale(quarter), toFloat(subInt(q, broadcastInt(32))))); };
+  static void codes(const uint8_t* p, const Use& use) {
+#pragma GCC unroll 4
+    for (int part = 0; part < 4; part++) {
+      const int half = part >> 1, l = (part & 1) * 16;
+      const uint8_t *low = p + 64 * half + l, *high = p + 128 + 32 * half + l;
+      Vec v[4][kHalf];
+#pragma GCC unroll 4
+      for (int i = 0; i < kHalf; i++) {
         const IntVec a = widen(low + kWidth * i), b = widen(low + 32 + kWidth * i), h = widen(high + kWidth * i);
-        const IntVec four = broadcastInt(15), two = broadcastInt(48);
-        put(0, orInt(andInt(a, four), andInt(shiftLeft<4>(h), two)));
-        put(1, orInt(andInt(b, four), andInt(shiftLeft<2>(h), two)));
-        put(2, orInt(shiftRight<4>(a), andInt(h, two)));
-        put(3, orInt(shiftRight<4>(b), andInt(shiftRight<2>(h), two)));
+        v[0][i] = add(fourBits<0>(a), twoUpperBits(h));
+        v[1][i] = add(fourBits<0>(b), twoUpperBits(shiftRight<2>(h)));
+        v[2][i] = add(fourBits<0>(shiftRight<4>(a)), twoUpperBits(shiftRight<4>(h)));
+        v[3][i] = add(fourBits<0>(shiftRight<4>(b)), twoUpperBits(shiftRight<6>(h)));
       }
+#pragma GCC unroll 4
+      for (int quarter = 0; quarter < 4; quarter++) use(8 * half + 2 * quarter + (part & 1), v[quarter]);
     }
   }
 };

@@ -5,21 +5,6 @@
 namespace moekit {
 namespace MOEKIT_ISA {
 
-// A half (IEEE) at any address.
-inline float halfAt(const uint8_t* p) {
-  uint16_t h;
-  std::memcpy(&h, p, 2);
-  uint32_t bits = static_cast<uint32_t>(h & 0x7fff) << 13;
-  float value;
-  std::memcpy(&value, &bits, 4);
-  // With exponent and mantissa in place it lacks the difference of the two biases; infinities and NaN are by their exponent.
-  value *= 0x1p112f;
-  std::memcpy(&bits, &value, 4);
-  bits |= ((h & 0x7c00) == 0x7c00 ? 0x7f800000u : 0u) | static_cast<uint32_t>(h & 0x8000) << 16;
-  std::memcpy(&value, &bits, 4);
-  return value;
-}
-
 #if defined(__AVX512BW__)
 
 // kWidth bytes or halves of a float as integers.
@@ -34,31 +19,36 @@ using Fifths = __mmask16;
 inline Fifths fifthsOf(uint32_t bits, int first) { return static_cast<__mmask16>(bits >> first); }
 template <int N> inline Fifths fifthsOf(IntVec bytes) { return _mm512_test_epi32_mask(bytes, _mm512_set1_epi32(1 << N)); }
 
-// scale q + offset by code q: a register holds the values of all codes of four bits, so that bits above them are not looked at.
-class Levels {
- public:
-  Levels(float scale, float offset)
-      : low_(_mm512_fmadd_ps(codes(), _mm512_set1_ps(scale), _mm512_set1_ps(offset))) {}
-  Vec at(IntVec q) const { return _mm512_permutexvar_ps(q, low_); }
+// The lower four bits of q, less Minus: a register holds all of them as floats, so that bits above need not be taken off.
+template <int Minus>
+inline Vec fourBits(IntVec q) {
+  const Vec all = _mm512_setr_ps(0 - Minus, 1 - Minus, 2 - Minus, 3 - Minus, 4 - Minus, 5 - Minus, 6 - Minus, 7 - Minus, 8 - Minus, 9 - Minus, 10 - Minus,
+                                 11 - Minus, 12 - Minus, 13 - Minus, 14 - Minus, 15 - Minus);
+  return _mm512_permutexvar_ps(q, all);
+}
+// The same with a fifth bit that comes apart.
+template <int Minus>
+inline Vec fiveBits(IntVec q, Fifths fifths) {
+  const Vec low = fourBits<Minus>(q);
+  return _mm512_mask_add_ps(low, fifths, low, _mm512_set1_ps(16));
+}
 
- protected:
-  static Vec codes() { return _mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15); }
-  Vec low_;
-};
-
-// The same for codes of five bits, whose fifth comes apart.
-class Levels5 : Levels {
- public:
-  Levels5(float scale, float offset)
-      : Levels(scale, offset), high_(_mm512_fmadd_ps(_mm512_add_ps(codes(), _mm512_set1_ps(16)), _mm512_set1_ps(scale), _mm512_set1_ps(offset))) {}
-  Vec at(IntVec q, Fifths fifths) const { return _mm512_mask_permutexvar_ps(Levels::at(q), fifths, q, high_); }
-
- private:
-  Vec high_;
-};
+// The lower two bits of q times 16, less 32.
+inline Vec twoUpperBits(IntVec q) { return _mm512_permutexvar_ps(q, _mm512_broadcast_f32x4(_mm_setr_ps(-32, -16, 0, 16))); }
 
 // table[q & 15]
 inline Vec pick(const float* table, IntVec q) { return _mm512_permutexvar_ps(q, _mm512_loadu_ps(table)); }
+
+using Halves = __m256i;
+inline Halves loadHalves(const uint8_t* p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)); }
+inline Vec toFloat(Halves h) { return _mm512_cvtph_ps(h); }
+// The numbers of f8_e4m3 over 256 are halves: the sign, and exponent and mantissa moved down by a bit. NaN is all ones.
+inline Halves loadEighths(const uint8_t* p) {
+  const __m256i code = _mm256_cvtepu8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+  const __m256i magnitude = _mm256_and_si256(_mm256_slli_epi16(code, 7), _mm256_set1_epi16(0x3f80));
+  const __m256i nan = _mm256_cmpeq_epi16(magnitude, _mm256_set1_epi16(0x3f80));
+  return _mm256_or_si256(_mm256_or_si256(magnitude, _mm256_srli_epi16(nan, 1)), _mm256_and_si256(_mm256_slli_epi16(code, 8), _mm256_set1_epi16(-0x8000)));
+}
 
 #else
 
@@ -72,6 +62,15 @@ inline IntVec bitsFrom(uint32_t bits, int first) { return _mm256_srlv_epi32(_mm2
 inline Vec pick(const float* table, IntVec q) {
   const Vec low = _mm256_permutevar8x32_ps(_mm256_loadu_ps(table), q), high = _mm256_permutevar8x32_ps(_mm256_loadu_ps(table + 8), q);
   return _mm256_blendv_ps(low, high, floatOf(shiftLeft<28>(q)));
+}
+using Halves = __m128i;
+inline Halves loadHalves(const uint8_t* p) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p)); }
+inline Vec toFloat(Halves h) { return _mm256_cvtph_ps(h); }
+inline Halves loadEighths(const uint8_t* p) {
+  const __m128i code = _mm_cvtepu8_epi16(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
+  const __m128i magnitude = _mm_and_si128(_mm_slli_epi16(code, 7), _mm_set1_epi16(0x3f80));
+  const __m128i nan = _mm_cmpeq_epi16(magnitude, _mm_set1_epi16(0x3f80));
+  return _mm_or_si128(_mm_or_si128(magnitude, _mm_srli_epi16(nan, 1)), _mm_and_si128(_mm_slli_epi16(code, 8), _mm_set1_epi16(-0x8000)));
 }
 #else
 inline IntVec widen(const uint8_t* p) { return IntVec{p[0], p[1], p[2], p[3]}; }
@@ -91,6 +90,20 @@ inline IntVec bitsFrom(uint32_t bits, int first) {
   return IntVec{b, b >> 1, b >> 2, b >> 3};
 }
 inline Vec pick(const float* table, IntVec q) { return Vec{table[q[0] & 15], table[q[1] & 15], table[q[2] & 15], table[q[3] & 15]}; }
+struct Halves {
+  IntVec bits;
+};
+inline Halves loadHalves(const uint8_t* p) { return {widenPairs(p)}; }
+inline Vec toFloat(Halves h) {
+  // With exponent and mantissa in place they lack the difference of the two biases; infinities and NaN are known by their exponent.
+  const Vec finite = floatOf((h.bits & 0x7fff) << 13) * 0x1p112f;
+  const Vec magnitude = select(lessEqual(broadcast(0x1p16f), finite), bitOr(finite, broadcast(__builtin_inff())), finite);
+  return bitOr(magnitude, floatOf((h.bits & 0x8000) << 16));
+}
+inline Halves loadEighths(const uint8_t* p) {
+  const IntVec code = widen(p), magnitude = (code & 0x7f) << 7;
+  return {magnitude | ((magnitude == 0x3f80) & 0x7fff) | (code & 0x80) << 8};
+}
 #endif
 
 // 16 where the bit is set.
@@ -98,18 +111,39 @@ using Fifths = IntVec;
 inline Fifths fifthsOf(uint32_t bits, int first) { return shiftLeft<4>(andInt(bitsFrom(bits, first), broadcastInt(1))); }
 template <int N> inline Fifths fifthsOf(IntVec bytes) { return shiftLeft<4>(andInt(shiftRight<N>(bytes), broadcastInt(1))); }
 
-struct Levels {
-  Vec scale, offset;
-  Levels(float s, float o) : scale(broadcast(s)), offset(broadcast(o)) {}
-  Vec at(IntVec q) const { return fma(toFloat(andInt(q, broadcastInt(15))), scale, offset); }
-};
+template <int Minus>
+inline Vec fourBits(IntVec q) {
+  return toFloat(subInt(andInt(q, broadcastInt(15)), broadcastInt(Minus)));
+}
+inline Vec twoUpperBits(IntVec q) { return toFloat(subInt(shiftLeft<4>(andInt(q, broadcastInt(3))), broadcastInt(32))); }
+template <int Minus>
+inline Vec fiveBits(IntVec q, Fifths fifths) {
+  return toFloat(subInt(orInt(andInt(q, broadcastInt(15)), fifths), broadcastInt(Minus)));
+}
 
-struct Levels5 {
-  Vec scale, offset;
-  Levels5(float s, float o) : scale(broadcast(s)), offset(broadcast(o)) {}
-  Vec at(IntVec q, Fifths fifths) const { return fma(toFloat(orInt(andInt(q, broadcastInt(15)), fifths)), scale, offset); }
-};
+#endif
 
+#if defined(__AVX2__)
+// A half (IEEE) at any address.
+inline float halfAt(const uint8_t* p) {
+  uint16_t h;
+  std::memcpy(&h, p, 2);
+  return _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(h)));
+}
+// out[i] = scale * byte i of eight.
+inline void scaleBytes(uint64_t bytes, float scale, float* out) {
+  const __m256 wide = _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_cvtsi64_si128(static_cast<int64_t>(bytes))));
+  _mm256_storeu_ps(out, _mm256_mul_ps(_mm256_set1_ps(scale), wide));
+}
+#else
+inline float halfAt(const uint8_t* p) {
+  uint16_t h;
+  std::memcpy(&h, p, 2);
+  return toFloat(Halves{IntVec{h, 0, 0, 0}})[0];
+}
+inline void scaleBytes(uint64_t bytes, float scale, float* out) {
+  for (int i = 0; i < 8; i++) out[i] = scale * static_cast<float>(bytes >> 8 * i & 255);
+}
 #endif
 
 }  // namespace MOEKIT_ISA
