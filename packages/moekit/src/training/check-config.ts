@@ -5,6 +5,7 @@ import { lossByName } from "@moekit/balancing";
 import { parseConfig, withRouter, type HuggingFaceConfig, type ModelConfig, type RouterConfig } from "@moekit/models";
 import { routerByName } from "@moekit/routing";
 import { completed, modelSizes, toHuggingFace } from "./model-source.js";
+import { routersOf } from "./record-routing.js";
 import type { trainingSchema } from "./schema.js";
 
 type Fields = z.output<typeof trainingSchema>;
@@ -51,7 +52,7 @@ function modelOf({ data, training }: Fields, source: HuggingFaceConfig): ModelCo
 
 function sizeProblems({ data, training }: Fields, model: ModelConfig): Problem[] {
   const problems: Problem[] = [];
-  const layers = model.layers.filter(({ feedForward }) => feedForward.kind === "moe").length;
+  const layers = model.layers.flatMap(routersOf).length;
   const { vocabSize = 0 } = data.tokenizer;
   if (model.vocabSize < vocabSize) problems.push({ path: ["model", "vocab_size"], message: `must be at least the ${vocabSize} tokens of the tokenizer; got ${model.vocabSize}` });
   if (model.maxPositions < training.sequenceLength) problems.push({ path: ["training", "sequenceLength"], message: `must be at most the ${model.maxPositions} positions of the model; got ${training.sequenceLength}` });

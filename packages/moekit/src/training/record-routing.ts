@@ -1,5 +1,5 @@
 import { RoutingRecorder } from "@moekit/balancing";
-import type { MoeTransformer } from "@moekit/models";
+import type { LayerConfig, MoeTransformer } from "@moekit/models";
 import { routingOf } from "./routing-of.js";
 import type { TrainingData } from "./training-data.js";
 
@@ -8,9 +8,9 @@ const TOKENS_PER_DOMAIN = 8192;
 
 /** Counts how held-out text of each domain is routed; undefined for a model without experts. */
 export async function recordRouting(model: MoeTransformer, windows: TrainingData["windows"]): Promise<RoutingRecorder | undefined> {
-  const moe = model.config.layers.flatMap(({ feedForward }) => (feedForward.kind === "moe" ? [feedForward] : []));
-  if (moe.length === 0) return undefined;
-  const recorder = new RoutingRecorder({ numLayers: moe.length, numExperts: moe[0]!.numExperts, numDomains: windows.length });
+  const routers = model.config.layers.flatMap(routersOf);
+  if (routers.length === 0) return undefined;
+  const recorder = new RoutingRecorder({ numLayers: routers.length, numExperts: routers[0]!, numDomains: windows.length });
   for (const [domain, { batches }] of windows.entries()) {
     let tokens = 0;
     for (const batch of batches) {
@@ -20,6 +20,11 @@ export async function recordRouting(model: MoeTransformer, windows: TrainingData
     }
   }
   return recorder;
+}
+
+/** Number of experts of each router of a layer, in the order of the trace. */
+export function routersOf({ attention, feedForward }: LayerConfig): number[] {
+  return [...(attention.kind === "experts" ? [attention.numExperts] : []), ...(feedForward.kind === "moe" ? [feedForward.numExperts] : [])];
 }
 
 async function add(recorder: RoutingRecorder, model: MoeTransformer, { inputIds, targetIds, batchSize }: TrainingData["windows"][number]["batches"][number], domain: number): Promise<void> {

@@ -11,6 +11,7 @@ const valid = {
 } satisfies TrainingInput;
 const withTraining = (change: object) => ({ ...valid, training: { ...valid.training, ...change } });
 const olmoe = { model_type: "olmoe", hidden_size: 32, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 16, num_experts: 4, num_experts_per_tok: 2 };
+const jetmoe = { model_type: "jetmoe", hidden_size: 32, num_hidden_layers: 2, num_key_value_heads: 2, kv_channels: 8, intermediate_size: 16, num_local_experts: 4, num_experts_per_tok: 2 };
 
 /** The lines of the error that a config gives. */
 function problems(input: unknown): string[] {
@@ -62,6 +63,7 @@ describe("parseTrainingConfig", () => {
     ["an unknown loss", withTraining({ balancing: [{ name: "zLoss" }, { name: "swich" }] }), ['training.balancing[1]: lossByName: unknown name "swich"']],
     ["an unknown setting of a loss", withTraining({ balancing: [{ name: "zLoss", alpha: 1 }] }), ['training.balancing[0]: lossByName("zLoss"): alpha is not one of its settings']],
     ["coefficients for other layers", withTraining({ balancing: [{ name: "zLoss", coefficient: [1, 2, 3] }] }), ["training.balancing[0].coefficient: must have one number for each of the 2 MoE layers; got 3"]],
+    ["coefficients without those of experts in attention", { ...withTraining({ balancing: [{ name: "zLoss", coefficient: [1, 2] }] }), model: jetmoe }, ["training.balancing[0].coefficient: must have one number for each of the 4 MoE layers; got 2"]],
     ["an unknown router", { ...valid, router: { name: "topq" } }, ['router: routerByName: unknown name "topq"']],
     ["an unknown setting of a router", { ...valid, router: { name: "sigmoid", bias2: 1 } }, ['router: bias2 is not a setting of "sigmoid"']],
     ["a bias that the router lacks", withTraining({ lossFreeBias: {} }), ["training.lossFreeBias: needs a router with a selection bias"]],
