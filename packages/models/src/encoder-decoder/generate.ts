@@ -1,7 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
 import { ConfigError, DataError, randomUniform } from "@moekit/core";
 import type { GenerateOptions } from "../generation/generate.js";
-import { checkSampling, sampleToken } from "../generation/sample.js";
+import { sampleToken } from "../generation/sample.js";
+import { checkSampling } from "../generation/sampling-options.js";
 import { DecoderCache } from "./decoder-cache.js";
 import type { EncoderDecoder } from "./encoder-decoder.js";
 
