@@ -99,7 +99,8 @@ async function readInfo(cursor: HeaderCursor, name: string): Promise<RawInfo> {
   const dims: bigint[] = [];
   for (let axis = 0; axis < rank; axis++) dims.push(await cursor.u64());
   const total = dims.reduce((a, b) => a * b, 1n);
-  if (total > Number.MAX_SAFE_INTEGER || dims.some((dim) => dim > Number.MAX_SAFE_INTEGER)) cursor.fail(`tensor "${name}" has the shape [${dims.reverse().join(", ")}]; it is too large for any file.`);
+  if (total === 0n) cursor.fail(`tensor "${name}" has the shape [${dims.reverse().join(", ")}]; sizes must be at least 1.`);
+  if (total > Number.MAX_SAFE_INTEGER) cursor.fail(`tensor "${name}" has the shape [${dims.reverse().join(", ")}]; it is too large for any file.`);
   const id = await cursor.u32();
   const type = typeOfId(id) ?? cursor.fail(`tensor "${name}" has the type ${id}, which is unknown or was withdrawn.`);
   const rowLength = Number(dims[0] ?? 1n);

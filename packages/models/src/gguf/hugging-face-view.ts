@@ -9,6 +9,9 @@ import type { GgufFile } from "./gguf-file.js";
 import { ROPE_FACTORS } from "./mapping/rope-rule.js";
 import { matricesOf, nameOf, patternOf, type Matrices, type TensorRule } from "./mapping/tensor-rule.js";
 
+/** No model comes near; a hostile file could name any number. */
+const MAX_EXPERTS = 1 << 16;
+
 /** One GGUF tensor, or one expert of it, with values of a Hugging Face tensor. */
 interface Piece {
   readonly name: string;
@@ -148,6 +151,7 @@ function piecesOfTensor(file: GgufFile, name: string, { rule, pattern }: { rule:
   const isVector = rule.gguf.endsWith(".bias");
   if (!rule.hf.includes("{e}") || e !== undefined) return [[nameOf(rule.hf, { layer, expert: e }), { name, firstRow: 0, isVector, matrices: matricesOf(rule, shape, config) }]];
   const [numExperts = 0, ...rest] = shape;
+  if (numExperts > MAX_EXPERTS) throw new CheckpointError(`openGguf: ${file.name}: "${name}" [${shape.join(", ")}] has more than ${MAX_EXPERTS} experts.`);
   const matrices = matricesOf(rule, rest, config);
   const rows = isVector ? 1 : matrices.count * matrices.rows;
   return Array.from({ length: numExperts }, (_, expert) => [nameOf(rule.hf, { layer, expert }), { name, firstRow: expert * rows, isVector, matrices }]);

@@ -34,13 +34,18 @@ export interface GgufModel {
 export async function openGguf(path: string): Promise<GgufModel> {
   const file = await GgufFile.open(path);
   try {
-    const family = familyOfFile(file.metadata);
-    const config = await readConfig(file, family);
-    return { config, weights: new HuggingFaceView(file, family, config), file };
+    return await modelInGguf(file);
   } catch (error) {
     await file.close();
     throw error;
   }
+}
+
+/** The model in a file that is open. */
+export async function modelInGguf(file: GgufFile): Promise<GgufModel> {
+  const family = familyOfFile(file.metadata);
+  const config = await readConfig(file, family);
+  return { config, weights: new HuggingFaceView(file, family, config), file };
 }
 
 async function readConfig(file: GgufFile, { modelType, className, architecture, config: rules }: GgufFamily): Promise<HuggingFaceConfig> {

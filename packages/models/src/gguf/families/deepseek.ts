@@ -14,7 +14,7 @@ const upProjections: TensorRule[] = [
   {
     gguf: "blk.{l}.attn_k_b.weight",
     hf: "model.layers.{l}.self_attn.kv_b_proj.weight",
-    rows: inHeads(() => 0, perHead),
+    rows: inHeads({ before: () => 0, own: (config) => number(config, "qk_nope_head_dim"), total: perHead }),
     ggufInputMajor: true,
     flat: true,
     ggufShape: ([, rank], config) => [number(config, "num_attention_heads"), rank!, number(config, "qk_nope_head_dim")],
@@ -22,7 +22,7 @@ const upProjections: TensorRule[] = [
   {
     gguf: "blk.{l}.attn_v_b.weight",
     hf: "model.layers.{l}.self_attn.kv_b_proj.weight",
-    rows: inHeads((config) => number(config, "qk_nope_head_dim"), perHead),
+    rows: inHeads({ before: (config) => number(config, "qk_nope_head_dim"), own: (config) => number(config, "v_head_dim"), total: perHead }),
     flat: true,
     ggufShape: ([, rank], config) => [number(config, "num_attention_heads"), number(config, "v_head_dim"), rank!],
   },

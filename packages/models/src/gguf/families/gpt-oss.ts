@@ -30,7 +30,7 @@ const layerTypes: ConfigRule = {
     if (JSON.stringify(config.layer_types ?? wanted) !== JSON.stringify(wanted)) throw new ConfigError("exportGguf: layer_types must alternate from sliding_attention on; GGUF cannot say another order in this architecture.");
     return {};
   },
-  toConfig: (from) => ({ layer_types: alternating(from.count("block_count")) }),
+  toConfig: (from) => ({ layer_types: alternating(from.numLayers) }),
 };
 
 /** gpt-oss: biases everywhere, attention sinks, clamped SwiGLU. llama.cpp rounds the ends of YaRN's ramp, transformers does not. */

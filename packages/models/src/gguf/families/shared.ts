@@ -33,7 +33,7 @@ export const decoder = ({ normEps, rope: defaults }: DecoderDefaults): ConfigRul
 const layers: ConfigRule = {
   keys: ["num_hidden_layers", "num_nextn_predict_layers"],
   toGguf: (config) => ({ block_count: u32(Number(config.num_hidden_layers)) }),
-  toConfig: (from) => ({ num_hidden_layers: from.count("block_count") - from.count("nextn_predict_layers", 0) }),
+  toConfig: (from) => ({ num_hidden_layers: from.numLayers - from.count("nextn_predict_layers", 0) }),
 };
 
 /** The number of tokens is that of embeddings. */
@@ -132,7 +132,7 @@ export const denseLayers: ConfigRule = {
   keys: ["mlp_only_layers", "decoder_sparse_step"],
   toGguf: () => ({}),
   toConfig(from) {
-    const all = Array.from({ length: from.count("block_count") }, (_, layer) => layer);
+    const all = Array.from({ length: from.numLayers }, (_, layer) => layer);
     return { decoder_sparse_step: 1, mlp_only_layers: all.filter((layer) => !from.file.tensors.has(`blk.${layer}.ffn_gate_inp.weight`)) };
   },
 };

@@ -1,4 +1,4 @@
-import { ConfigError } from "@moekit/core";
+import { CheckpointError, ConfigError } from "@moekit/core";
 import type { HuggingFaceConfig } from "../../config/model-config.js";
 import type { GgufFile } from "../gguf-file.js";
 import type { GgufValue } from "../metadata.js";
@@ -26,6 +26,13 @@ export class ArchitectureReader {
     /** Divisors of the rotary frequencies, where the file has them. */
     readonly ropeFactors?: Float32Array,
   ) {}
+
+  /** Layers of the file. @throws CheckpointError if there are more than tensors; a hostile file could name any number. */
+  get numLayers(): number {
+    const layers = this.count("block_count");
+    if (layers > this.file.tensors.size) throw new CheckpointError(`openGguf: ${this.file.name}: "${this.full("block_count")}" is ${layers}, but the file has ${this.file.tensors.size} tensors.`);
+    return layers;
+  }
 
   has(key: string): boolean {
     return this.file.metadata.has(this.full(key));
