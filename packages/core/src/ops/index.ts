@@ -13,6 +13,7 @@ export * from "./linear/linear.js";
 export * from "./matmul.js";
 export * from "./packed-expert-mlp/packed-expert-mlp.js";
 export * from "./packed-gather-rows/packed-gather-rows.js";
+export { packedGroupedMatmul } from "./packed-matmul/packed-grouped-matmul.js";
 export { packedMatmul, packedMatmulInputOp, packedMatmulOp } from "./packed-matmul/packed-matmul.js";
 export * from "./rms-norm/rms-norm.js";
 export * from "./rotary/rotary.js";
