@@ -3,14 +3,15 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
-import { crossEntropy, disposeParameters, trainableParameters } from "@moekit/core";
+import { crossEntropy, disposeParameters, trainableParameters, type RouteContext } from "@moekit/core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { HostTensor } from "../safetensors/host-tensor.js";
 import { BACKENDS, fixtureFolder, fixtureJson, fixtureTensors, maxDifference, relativeDifference, rowsOf, useBackend } from "../testing/fixtures.js";
 import { loadEncoderDecoder, saveEncoderDecoder } from "./checkpoint.js";
 import { DecoderCache } from "./decoder-cache.js";
-import type { EncoderDecoder } from "./encoder-decoder.js";
+import { EncoderDecoder } from "./encoder-decoder.js";
 import { generateFromEncoder } from "./generate.js";
+import { parseEncoderDecoderConfig } from "./parse-config.js";
 import { encoderDecoderPlaces } from "./places.js";
 import { scoreEncoderDecoder } from "./score.js";
 
@@ -31,6 +32,42 @@ function gradientsByName(model: EncoderDecoder, input: number[][], output: numbe
     return names.map((name, index): [string, Float32Array] => [name, values.subarray(index * size, (index + 1) * size)]);
   }));
 }
+
+describe("EncoderDecoder", () => {
+  it("traces its routers by layer of the model, and its noise in training is a function of seed and layer", async () => {
+    await useBackend("cpu");
+    const plain = fixtureJson<Record<string, unknown>>("switch_transformers", "config.json");
+    const model = new EncoderDecoder(parseEncoderDecoderConfig({ ...plain, router_jitter_noise: 0.2 }), { seed: 5, std: 0.5, residualStd: 0.5, tableStd: 0.5 });
+    tf.tidy(() => {
+      const ids = tf.tensor2d([[5, 6, 7, 8]], undefined, "int32");
+      const run = (context?: RouteContext) => {
+        const encoded = model.encode(ids, context);
+        const decoded = model.decode(ids, encoded.hidden, { context });
+        return { layers: [...encoded.trace, ...decoded.trace].map(({ layer }) => layer), logits: decoded.logits.dataSync().join() };
+      };
+      expect(run().layers).toEqual([1, 3, 5, 7]);
+      const [calm, noisy, other] = [run(), run({ training: true, seed: 1 }), run({ training: true, seed: 2 })].map(({ logits }) => logits);
+      expect(run({ training: true, seed: 1 }).logits).toBe(noisy);
+      expect(new Set([calm, noisy, other]).size).toBe(3);
+      expect(() => run({ training: true })).toThrow("context.seed must be given in training");
+    });
+    disposeParameters(model);
+  });
+
+  it("leaves only what it returns, and refuses ids and outputs of other shapes", async () => {
+    await useBackend("cpu");
+    const model = await loadEncoderDecoder(fixtureFolder("switch_transformers"));
+    const ids = tf.tensor2d([[5, 6, 7]], undefined, "int32");
+    const before = tf.memory().numTensors;
+    const { hidden, trace } = model.encode(ids);
+    expect(() => model.decode(ids, tf.tidy(() => tf.tile(hidden, [2, 1, 1])))).toThrow("encoded must be [1, S, D]");
+    expect(() => model.encode(hidden as unknown as tf.Tensor2D)).toThrow("ids must be [B, S] int32");
+    tf.dispose([hidden, trace] as unknown as tf.TensorContainer);
+    // The one that was tiled is the test's own.
+    expect(tf.memory().numTensors).toBe(before + 1);
+    disposeParameters(model);
+  });
+});
 
 describe.each(BACKENDS)("on %s", (backend) => {
   describe.each(["switch_transformers", "switch_untied_bias_gelu"])("%s", (family) => {

@@ -27,7 +27,7 @@ export interface DecodeOptions {
 export interface Encoded {
   /** `[B, S, D]` float32, after the last norm. */
   readonly hidden: tf.Tensor3D;
-  /** One entry per layer with experts, in layer order. */
+  /** One entry per layer with experts, in layer order; layers of the decoder are counted on from those of the encoder. */
   readonly trace: RoutingTrace;
 }
 

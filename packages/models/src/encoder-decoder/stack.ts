@@ -21,12 +21,15 @@ export class Stack {
   readonly positions: PositionBias;
   readonly layers: readonly StackLayer[];
   readonly norm: Norm;
+  /** Index in the model of its first layer: those of the encoder come first. */
+  private readonly first: number;
 
   constructor(config: EncoderDecoderConfig, side: "encoder" | "decoder", init: ModelInit) {
     const direction = side === "encoder" ? "both" : "before";
     this.positions = new PositionBias(config.positions, config.numHeads, direction, `${side}.positions`, init);
     this.layers = config[side].map((kind, index) => new StackLayer(kind, config, side, `${side}.layers.${index}`, init));
     this.norm = createNorm(config.norm, config.hiddenSize);
+    this.first = side === "encoder" ? 0 : config.encoder.length;
   }
 
   /** @returns The normed residual stream, and what the routers decided, in layer order. */
@@ -36,10 +39,10 @@ export class Stack {
     const trace: LayerRouting[] = [];
     let h_TD = embedded_TD;
     this.layers.forEach((layer, index) => {
-      const own: RouteContext = { ...context, layer: index, previous: trace.at(-1)?.routing };
+      const own: RouteContext = { ...context, layer: this.first + index, previous: trace.at(-1)?.routing };
       const { h, routing } = layer.forward(h_TD, { ...input, layer: index, batch, bias, context: own });
       h_TD = h;
-      if (routing) trace.push({ layer: index, routing, context: own });
+      if (routing) trace.push({ layer: this.first + index, routing, context: own });
     });
     input.cache?.own.advance(length);
     return { h_TD: this.norm.forward(h_TD), trace };
