@@ -4,6 +4,7 @@ import { elements } from "../safetensors/host-tensor.js";
 import { readHeader, type GgufHeader, type GgufTensorInfo } from "./header.js";
 import type { GgufMetadata } from "./metadata.js";
 import { formatOf } from "./formats.js";
+import { withOtherParts, type Described } from "./split.js";
 import { tensorBytes } from "./tensor-types.js";
 
 /** Bytes that are decoded at a time; the only memory besides the result. */
@@ -36,23 +37,16 @@ export class GgufFile {
     this.tensors = header.tensors;
   }
 
-  /** Opens a file. @throws CheckpointError if it is missing, truncated or damaged. */
+  /** Opens a file, or the first of the files that a model is split over (`…-00001-of-00003.gguf`). @throws CheckpointError if one is missing, truncated or damaged. */
   static async open(path: string): Promise<GgufFile> {
-    return GgufFile.from(await fileSource(path));
+    const { source, header } = await withOtherParts(path, await described(await fileSource(path)));
+    return new GgufFile(source, header);
   }
 
   /** Reads from memory. @throws CheckpointError if the bytes are not a GGUF file. */
   static async fromBytes(bytes: Uint8Array): Promise<GgufFile> {
-    return GgufFile.from(memorySource(bytes));
-  }
-
-  private static async from(source: ByteSource): Promise<GgufFile> {
-    try {
-      return new GgufFile(source, await readHeader(source));
-    } catch (error) {
-      await source.close();
-      throw error;
-    }
+    const { source, header } = await described(memorySource(bytes));
+    return new GgufFile(source, header);
   }
 
   /** What a file is called in messages. */
@@ -123,6 +117,15 @@ export class GgufFile {
     const bytes = into?.length === end - begin ? into : new Uint8Array(end - begin);
     await this.source.read(bytes, begin);
     return bytes;
+  }
+}
+
+async function described(source: ByteSource): Promise<Described> {
+  try {
+    return { source, header: await readHeader(source) };
+  } catch (error) {
+    await source.close();
+    throw error;
   }
 }
 
