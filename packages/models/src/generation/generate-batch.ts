@@ -3,6 +3,7 @@ import * as tf from "@tensorflow/tfjs";
 import { DataError, randomUniform } from "@moekit/core";
 import type { MoeTransformer } from "../moe-transformer.js";
 import type { GeneratedToken, GenerateTokensOptions } from "./generate.js";
+import { anglesDependOnLength } from "../blocks/rotary-tables.js";
 import { KeyValueCache } from "./key-value-cache.js";
 import { logProbabilities } from "./log-probabilities.js";
 import { sampleToken } from "./sample.js";
@@ -68,7 +69,9 @@ function groupByLength(prompts: readonly (readonly number[])[]): Group[] {
 /** One more token for each sequence of a group. One that has ended stays in the batch, with its last token again. */
 async function step(model: MoeTransformer, { sequences, cache }: Group, options: GenerateTokensOptions): Promise<BatchToken[]> {
   const { stop = model.config.endTokenIds, topLogprobs = 0, seed = 0 } = options;
-  const rows = sequences.map(({ prompt, generated }) => (generated.length === 0 ? prompt : generated.slice(-1)));
+  // Where positions stretch with the length, all tokens are read again.
+  if (anglesDependOnLength(model.config, cache.length, cache.length + 1)) cache.dispose();
+  const rows = sequences.map((sequence) => (cache.length === 0 ? allTokens(sequence, sequences) : sequence.generated.slice(-1)));
   const logits_BV = await lastLogits(model, rows, cache);
   const tokens: BatchToken[] = [];
   sequences.forEach((sequence, row) => {
@@ -82,6 +85,12 @@ async function step(model: MoeTransformer, { sequences, cache }: Group, options:
     if (!sequence.ended) tokens.push({ sequence: index, ...logProbabilities(logits, id, topLogprobs) });
   });
   return tokens;
+}
+
+/** The prompt and what followed; one that has ended goes on with its last token, to be as long as the others. */
+function allTokens({ prompt, generated }: Sequence, group: readonly Sequence[]): number[] {
+  const missing = Math.max(...group.map((other) => other.generated.length)) - generated.length;
+  return [...prompt, ...generated, ...new Array<number>(missing).fill(generated.at(-1)!)];
 }
 
 async function lastLogits(model: MoeTransformer, rows: readonly (readonly number[])[], cache: KeyValueCache): Promise<Float32Array> {

@@ -38,6 +38,23 @@ describe("generate", () => {
     expect(await collect([5, 6], { ...options, stop: [free[4]!] })).toEqual(free.slice(0, free.indexOf(free[4]!)));
   });
 
+  it.each([
+    ["longrope", { rope_type: "longrope", short_factor: [1, 1.1, 1.2, 1.3], long_factor: [1.5, 1.8, 2.1, 2.4], original_max_position_embeddings: 6, factor: 4 }],
+    ["dynamic", { rope_type: "dynamic", factor: 2 }],
+  ])("%s: greedy text is that of full passes also where positions stretch on the way, in batches too", async (_name, rope_parameters) => {
+    const stretching = createModel(parseConfig({ ...fixtureJson<object>("mixtral", "config.json"), max_position_embeddings: 6, rope_parameters }), { seed: 4 });
+    const want = [5, 6, 7];
+    for (let i = 0; i < 8; i++) {
+      const logits = tf.tidy(() => stretching.forward(tf.tensor2d([want], undefined, "int32"), { lastOnly: true }).logits.dataSync() as Float32Array);
+      want.push(logits.indexOf(Math.max(...logits)));
+    }
+    expect(await collect([5, 6, 7], { maxNewTokens: 8, stop: [] }, stretching)).toEqual(want.slice(3));
+    const texts: number[][] = [[], []];
+    for await (const { sequence, id } of generateBatch(stretching, [[5, 6, 7], [8, 9, 10]], { maxNewTokens: 8, stop: [] })) texts[sequence]!.push(id);
+    expect(texts[0]).toEqual(want.slice(3));
+    disposeParameters(stretching);
+  });
+
   it("frees everything at the end, on leaving early and on abort", async () => {
     const before = tf.memory().numTensors;
     await collect([5, 6, 7], { maxNewTokens: 3 });
