@@ -17,6 +17,7 @@ export { EncoderDecoder, type DecodeOptions, type Decoded, type Encoded } from "
 export { generateFromEncoder } from "./encoder-decoder/generate.js";
 export { encoderDecoderFamilies, isEncoderDecoder, parseEncoderDecoderConfig } from "./encoder-decoder/parse-config.js";
 export { scoreEncoderDecoder, type EncoderDecoderIds } from "./encoder-decoder/score.js";
+export { encoderDecoderSize, type EncoderDecoderSize } from "./encoder-decoder/size.js";
 export { modelFamilies } from "./families/index.js";
 export { resolveCheckpoint, type DownloadProgress, type ResolveOptions } from "./hub/resolve-checkpoint.js";
 export { exportGguf, type ExportGgufOptions, type GgufExportType, type HuggingFaceModel } from "./gguf/export-gguf.js";

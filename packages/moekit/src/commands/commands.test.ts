@@ -236,6 +236,17 @@ describe("moekit inspect", () => {
     expect(text).toMatch(/0 {2}moe +8 +3 +16 +1,536/);
   });
 
+  it("counts both stacks of an encoder-decoder", async () => {
+    const family = fixture("switch_transformers");
+    const pair = JSON.parse((await moekit(["inspect", family, "--json"])).out) as { parameters: number; activeParameters: number };
+    // 4 of the 8 layers have 6 experts of 2 * 32 * 40 weights, of which a token meets 1.
+    expect(pair.parameters - pair.activeParameters).toBe(4 * 5 * 2 * 32 * 40);
+    const { out } = await moekit(["inspect", family]);
+    expect(out).toContain("switch_transformers: encoder of 4 layers, decoder of 4, width 32, vocabulary 160\n");
+    expect(out).toMatch(/decoder +1 {2}moe +6 +1 +40 +2,560/);
+    expect(await moekit(["inspect", family, "--text", "a"])).toMatchObject({ code: 2, notes: expect.stringContaining("this model is an encoder-decoder") as string });
+  });
+
   it("shows the routing of a text: a table of tokens, or colours on a terminal", async () => {
     const plain = (await moekit(["inspect", run, "--text", "The whale sang", ...cpu])).out;
     expect(plain).toMatch(/token +layer 0 +layer 1\n/);

@@ -1,7 +1,10 @@
 import { selectBackend, type BackendName } from "@moekit/backend";
+import { isEncoderDecoder, readConfigOf, type HuggingFaceConfig } from "@moekit/models";
 import { checkpointPath } from "../terminal/checkpoint-path.js";
 import { command, backendFlag } from "../terminal/command.js";
+import { UsageError } from "../terminal/exit-codes.js";
 import { describeModel, modelText } from "../inspection/describe-model.js";
+import { describePair, pairText } from "../inspection/describe-pair.js";
 import { routingText } from "../inspection/routing-text.js";
 import { routingOfText } from "../inspection/routing-of-text.js";
 
@@ -16,6 +19,8 @@ export const inspect = command({
   example: 'moekit inspect runs/sea --text "Call me Ishmael."',
   async run({ dir, text, backend, json }, terminal) {
     const path = await checkpointPath(dir, terminal);
+    const config = await readConfigOf(path);
+    if (isEncoderDecoder(config)) return terminal.write(`${inspectedPair(config, { text, json })}\n`);
     const model = await describeModel(path);
     if (text !== undefined) await selectBackend(backend as BackendName);
     const routing = text === undefined ? undefined : await routingOfText(path, text);
@@ -24,3 +29,9 @@ export const inspect = command({
     if (routing) terminal.write(`\n${routingText(routing, terminal.isTerminal)}\n`);
   },
 });
+
+function inspectedPair(config: HuggingFaceConfig, { text, json }: { text?: string; json?: boolean }): string {
+  if (text !== undefined) throw new UsageError("--text shows how decoders route; this model is an encoder-decoder");
+  const pair = describePair(config);
+  return json ? JSON.stringify(pair) : pairText(pair);
+}

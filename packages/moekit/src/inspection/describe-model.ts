@@ -37,7 +37,8 @@ export function modelText(model: ModelDescription): string {
   return `${head.join("\n")}\n\n${table(["layer", "kind", "experts", "per token", "width", "per expert", "parameters", "active"], model.layers.map(layerRow))}`;
 }
 
-function layerRow({ kind, numExperts, topK, width, parametersPerExpert, parameters, activeParameters }: LayerSize, index: number): string[] {
+/** The columns of a layer in the table of layers. */
+export function layerRow({ kind, numExperts, topK, width, parametersPerExpert, parameters, activeParameters }: LayerSize, index: number): string[] {
   const experts = kind === "moe" ? [String(numExperts), String(topK)] : ["-", "-"];
   return [String(index), kind, ...experts, String(width), grouped(parametersPerExpert), grouped(parameters), grouped(activeParameters)];
 }
