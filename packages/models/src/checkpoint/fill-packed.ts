@@ -34,14 +34,26 @@ export async function fillPacked(weight: PackedWeight, place: Place, reader: Ten
 async function storedRows(name: string, place: Place, shape: readonly number[], reader: TensorReader, bank: Bank): Promise<PackedMatrix | undefined> {
   const columns = shape.at(-1)!;
   const isByRows = place.strides.at(-1) === 1 && place.fileShape.at(-1) === columns;
+  if (!isByRows && place.strides.at(-1) === place.fileShape.at(-1)) return storedColumns(name, place, shape, reader);
   const isWholeTensor = isWhole(place, shape);
   const stored = isByRows ? await reader.readPacked?.(name, isWholeTensor ? bank.next() : undefined) : undefined;
   if (!stored || isWholeTensor) return stored;
-  const rowBytes = packedBytes([1, columns], stored.format);
-  const starts = rowStarts(place, shape).map((element) => element / columns);
-  const bytes = new Uint8Array(starts.length * rowBytes);
-  starts.forEach((row, index) => bytes.set(stored.bytes.subarray(row * rowBytes, (row + 1) * rowBytes), index * rowBytes));
-  return { format: stored.format, shape: [starts.length, columns], bytes };
+  return pickRows(stored, rowStarts(place, shape).map((element) => element / columns));
+}
+
+/** The rows of a view whose rows are columns of the tensor in the file. */
+async function storedColumns(name: string, place: Place, shape: readonly number[], reader: TensorReader): Promise<PackedMatrix | undefined> {
+  const [inputs, outputs] = place.fileShape.slice(-2) as [number, number];
+  const stored = inputs === shape.at(-1) ? await reader.readPackedColumns?.(name) : undefined;
+  const rowAt = (element: number) => Math.floor(element / (inputs * outputs)) * outputs + (element % outputs);
+  return stored && pickRows(stored, rowStarts(place, shape).map(rowAt));
+}
+
+function pickRows({ format, shape: [, columns], bytes }: PackedMatrix, rows: readonly number[]): PackedMatrix {
+  const rowBytes = packedBytes([1, columns], format);
+  const picked = new Uint8Array(rows.length * rowBytes);
+  rows.forEach((row, index) => picked.set(bytes.subarray(row * rowBytes, (row + 1) * rowBytes), index * rowBytes));
+  return { format, shape: [rows.length, columns], bytes: picked };
 }
 
 /** Matrices of one format and size below each other, e.g. those of the experts of a layer. */

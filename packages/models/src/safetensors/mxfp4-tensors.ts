@@ -1,4 +1,5 @@
-import { CheckpointError } from "@moekit/core";
+import { CheckpointError, type PackedMatrix } from "@moekit/core";
+import { mxfp4 } from "@moekit/core/packed";
 import type { TensorInfo } from "./header.js";
 import { elements, type HostTensor } from "./host-tensor.js";
 import type { TensorReader } from "./safetensors-file.js";
@@ -35,9 +36,26 @@ export class Mxfp4Tensors implements TensorReader {
   /** @throws CheckpointError if a scale is not a number. */
   async readInto(name: string, target: Float32Array | Int32Array): Promise<void> {
     if (!this.isPacked(name)) return this.files.readInto(name, target);
+    const scales = await this.readScales(name);
+    decode(await this.files.read(name + BLOCKS), scales, target);
+  }
+
+  async readPacked(name: string, into?: Uint8Array): Promise<PackedMatrix | undefined> {
+    return this.isPacked(name) ? undefined : this.files.readPacked?.(name, into);
+  }
+
+  /** @throws CheckpointError if a scale is not a number. */
+  async readPackedColumns(name: string): Promise<PackedMatrix | undefined> {
+    if (!this.isPacked(name)) return undefined;
+    const scales = await this.readScales(name);
+    const [experts, inputs, outputs] = this.tensors.get(name)!.shape as [number, number, number];
+    return { format: mxfp4, shape: [experts * outputs, inputs], bytes: repack(await this.files.read(name + BLOCKS), scales) };
+  }
+
+  private async readScales(name: string): Promise<HostTensor> {
     const scales = await this.files.read(name + SCALES);
     if (scales.data.includes(255)) throw new CheckpointError(`openCheckpoint: "${name + SCALES}" has the byte 255, which stands for no number. The file is damaged.`);
-    decode(await this.files.read(name + BLOCKS), scales, target);
+    return scales;
   }
 
   async close(): Promise<void> {
@@ -69,6 +87,20 @@ function checkPair(plain: string, { shape }: TensorInfo, all: ReadonlyMap<string
   if (!scales) throw fail(`has blocks of 4-bit floats, but "${plain + SCALES}" is not there.`);
   if (shape.length !== 4 || shape[3] !== BLOCK / 2) throw fail(`must have blocks [E, O, G, ${BLOCK / 2}]; they are [${shape}].`);
   if (scales.dtype !== "U8" || scales.shape.join() !== shape.slice(0, 3).join()) throw fail(`must have scales U8 [${shape.slice(0, 3)}], one for each block; they are ${scales.dtype} [${scales.shape}].`);
+}
+
+/** In the order of ggml: the scale, then bytes with number j in the low and j + 16 in the high half. */
+function repack(blocks: HostTensor, scales: HostTensor): Uint8Array {
+  const bytes = new Uint8Array(scales.data.length * mxfp4.blockBytes);
+  for (let block = 0, to = 0; block < scales.data.length; block++) {
+    bytes[to++] = scales.data[block]!;
+    for (let j = 0, low = block * 16, high = low + 8; j < 16; j += 2, low++, high++) {
+      const [first, second] = [blocks.data[low]!, blocks.data[high]!];
+      bytes[to++] = (first & 15) | ((second & 15) << 4);
+      bytes[to++] = (first >> 4) | (second & 0xf0);
+    }
+  }
+  return bytes;
 }
 
 function decode(blocks: HostTensor, scales: HostTensor, target: Float32Array | Int32Array): void {

@@ -17,6 +17,8 @@ export interface TensorReader {
   readInto(name: string, target: Float32Array | Int32Array): Promise<void>;
   /** The bytes of a tensor as `[rows, columns]`, all axes but the last taken together; undefined if it is not stored in low precision, row by row. @param into - Memory for them, used if it has exactly their length. */
   readPacked?(name: string, into?: Uint8Array): Promise<PackedMatrix | undefined>;
+  /** A tensor `[..., I, O]` whose columns are packed, as rows `[... * O, I]`; undefined if it is not. */
+  readPackedColumns?(name: string): Promise<PackedMatrix | undefined>;
   close(): Promise<void>;
 }
 
