@@ -2,13 +2,15 @@ import * as tf from "@tensorflow/tfjs";
 import { describe, expect, it } from "vitest";
 import { isMoekitError } from "../errors.js";
 import { bf16 } from "../packed.js";
-import { adamwStep, attention, crossEntropy, expertMlp, gatherRows, groupedMatmul, linear, packedMatmul, rmsNorm, rotary, scatterRows, segmentedLora, sortByExpert, swiglu, topK } from "./index.js";
+import type { PackedMatrix } from "../packed/index.js";
+import { adamwStep, attention, crossEntropy, expertMlp, gatherRows, groupedMatmul, linear, packedExpertMlp, packedGatherRows, packedMatmul, rmsNorm, rotary, scatterRows, segmentedLora, sortByExpert, swiglu, topK } from "./index.js";
 
 const ints = (...values: number[]) => tf.tensor1d(values, "int32");
 const bank = (...shape: [number, number, number]) => tf.zeros<tf.Rank.R3>(shape);
 const heads = (...shape: [number, number, number, number]) => tf.zeros<tf.Rank.R4>(shape);
 const causal = { causal: true, scale: 1 };
 const adamw = { learningRate: 1e-3, beta1: 0.9, beta2: 0.95, eps: 1e-8, weightDecay: 0, step: 1 };
+const packed = (numRows: number, columns: number): PackedMatrix => ({ format: bf16, shape: [numRows, columns], bytes: new Uint8Array(2 * numRows * columns) });
 const rows = (...shape: [number, number]) => tf.zeros<tf.Rank.R2>(shape);
 
 describe("ops refuse, naming function, argument, what must hold and what came:", () => {
@@ -42,6 +44,12 @@ describe("ops refuse, naming function, argument, what must hold and what came:",
     ["adamwStep: step must be a whole number from 1; got 0.", () => adamwStep(tf.zeros([2]), tf.zeros([2]), tf.zeros([2]), tf.zeros([2]), { ...adamw, step: 0 })],
     ["packedMatmul: x must be float32 [..., I] = [..., 2]; got float32 [1, 3].", () => packedMatmul(rows(1, 3), { format: bf16, shape: [1, 2], bytes: new Uint8Array(4) })],
     ["packedMatmul: a packed matrix [1, 2] of bf16 has 4 bytes; got 3.", () => packedMatmul(rows(1, 2), { format: bf16, shape: [1, 2], bytes: new Uint8Array(3) })],
+    ["packedGatherRows: ids must be int32; got float32.", () => packedGatherRows(packed(2, 3), tf.tensor1d([1]))],
+    ["unpackRows: rows 2 to 3 are not within the 2 rows.", () => packedGatherRows(packed(2, 3), ints(2))],
+    ["packedExpertMlp: up must be [E * F, D] for the E = 2 experts of offsets; got [5, 3].", () => packedExpertMlp(rows(4, 3), { up: packed(5, 3), down: packed(6, 2) }, ints(0, 1, 4), { activation: "relu" })],
+    ["packedExpertMlp: down must be [E * D, F] = [6, 2]; got [6, 3].", () => packedExpertMlp(rows(4, 3), { up: packed(4, 3), down: packed(6, 3) }, ints(0, 1, 4), { activation: "relu" })],
+    ["packedExpertMlp: gateBias needs a gate; got none.", () => packedExpertMlp(rows(4, 3), { up: packed(4, 3), down: packed(6, 2), gateBias: rows(2, 2) }, ints(0, 1, 4), { activation: "relu" })],
+    ['packedExpertMlp: unknown name "tanh"; known names are gelu, relu, silu.', () => packedExpertMlp(rows(4, 3), { up: packed(4, 3), down: packed(6, 2) }, ints(0, 1, 4), { activation: "tanh" as "relu" })],
   ])("%s", (message, call) => {
     expect(call).toThrow(message);
     expect(isMoekitError(errorOf(call))).toBe(true);
