@@ -4,8 +4,11 @@ import { useBackend } from "../testing/fixtures.js";
 import { jitter } from "./jitter.js";
 
 describe("jitter", () => {
-  beforeAll(() => useBackend("cpu"));
-  const x = tf.ones([50, 20]) as tf.Tensor2D;
+  let x: tf.Tensor2D;
+  beforeAll(async () => {
+    await useBackend("cpu");
+    x = tf.ones([50, 20]);
+  });
 
   it("multiplies by repeatable numbers near 1 in training, others in other layers and seeds", () => {
     const values = (seed: number, layer: number) => [...jitter(x, 0.1, { training: true, seed, layer }).dataSync()];
