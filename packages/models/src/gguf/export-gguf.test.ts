@@ -24,11 +24,18 @@ afterAll(() => rm(folder, { recursive: true }));
 const checkpoint = async (name: string) => ({ config: fixtureJson<Record<string, unknown>>(name, "config.json"), weights: await openWeights(fixtureFolder(name)) });
 
 /** Families that GGUF files can hold, and checkpoints with options that they can say. */
-const fixtures = [...FAMILIES.filter((name) => ggufFamilies().includes(name)), "mixtral_window_linear", "olmoe_bias_llama3_renormalised", "qwen3_moe_tied_yarn_window_bias"];
+const fixtures = [...FAMILIES.filter((name) => ggufFamilies().includes(name)), "mixtral_window_linear", "olmoe_bias_llama3_renormalised", "qwen3_moe_tied_yarn_window_bias", "phimoe_tied_window_longrope"];
+
+/** What GGUF always says of a family, where the checkpoint says otherwise. */
+const usual: Record<string, object> = {
+  phimoe_tied_window_longrope: { rope_parameters: { ...fixtureJson<{ rope_parameters: object }>("phimoe_tied_window_longrope", "config.json").rope_parameters, long_mscale: 1.2 }, router_jitter_noise: 0.01 },
+  llama4_text: { attention_chunk_size: 8192, no_rope_layers: [1, 1, 1], layer_types: null },
+};
 
 describe.each(fixtures)("%s as a GGUF file", (name) => {
   it("comes back bit for bit, under the same names, and means the same", async () => {
-    const { config, weights } = await checkpoint(name);
+    const { config: own, weights } = await checkpoint(name);
+    const config = { ...own, ...usual[name] };
     const path = join(folder, `${name}.gguf`);
     await exportGguf({ config, weights }, path);
     const back = await openGguf(path);

@@ -26,7 +26,10 @@ export interface ExportGgufOptions {
   readonly metadata?: ReadonlyMap<string, GgufValue>;
 }
 
-/** What {@link exportGguf} takes: a `config.json` and the tensors under their Hugging Face names. */
+/**
+ * What {@link exportGguf} takes: a `config.json` and the tensors under their Hugging Face names.
+ * @example const model: HuggingFaceModel = await openCheckpoint("OLMoE-1B-7B-0924");
+ */
 export interface HuggingFaceModel {
   readonly config: HuggingFaceConfig;
   readonly weights: TensorReader;

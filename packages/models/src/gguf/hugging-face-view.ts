@@ -139,7 +139,7 @@ function piecesOf(file: GgufFile, { tensors: rules, architecture, extraLayers = 
     if (extraLayers && Number(/^blk\.(\d+)\./.exec(name)?.[1] ?? -1) >= Number(config.num_hidden_layers)) continue;
     const found = patterns.find(({ pattern }) => pattern.test(name));
     if (found) for (const [hf, piece] of piecesOfTensor(file, name, found, config)) pieces.set(hf, [...(pieces.get(hf) ?? []), piece]);
-    else if (name !== ROPE_FACTORS) unknown.push(name);
+    else if (!Object.values(ROPE_FACTORS).includes(name)) unknown.push(name);
   }
   if (unknown.length > 0) throw new CheckpointError(`openGguf: ${file.name}: the ${architecture} architecture does not have the tensors ${unknown.slice(0, 8).join(", ")}${unknown.length > 8 ? `, and ${unknown.length - 8} more` : ""}.`);
   return pieces;

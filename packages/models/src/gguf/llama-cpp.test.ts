@@ -39,6 +39,8 @@ describe.skipIf(noLlamaCpp)(`llama.cpp${noLlamaCpp ? ` (skipped: ${noLlamaCpp})`
     olmoe: { ...base, model_type: "olmoe", intermediate_size: 256, num_experts: 4 },
     qwen2_moe: { ...base, model_type: "qwen2_moe", num_key_value_heads: 2, intermediate_size: 256, moe_intermediate_size: 256, shared_expert_intermediate_size: 256, num_experts: 4 },
     qwen3_moe: { ...base, model_type: "qwen3_moe", num_key_value_heads: 2, head_dim: 32, intermediate_size: 256, moe_intermediate_size: 256, num_experts: 4, norm_topk_prob: true },
+    // llama.cpp needs a fourth layer, the first one without positions.
+    llama4_text: { ...base, model_type: "llama4_text", num_hidden_layers: 4, num_key_value_heads: 2, head_dim: 32, intermediate_size: 256, intermediate_size_mlp: 256, num_local_experts: 4, num_experts_per_tok: 1, interleave_moe_layer_step: 2 },
   };
   const ids = Array.from({ length: 12 }, (_, i) => (i * 23 + 5) % 64);
 

@@ -3,7 +3,7 @@ import { familyOfFile } from "./families/index.js";
 import type { GgufFamily } from "./families/gguf-family.js";
 import { GgufFile } from "./gguf-file.js";
 import { HuggingFaceView } from "./hugging-face-view.js";
-import { ArchitectureReader } from "./mapping/config-rule.js";
+import { ArchitectureReader, type RopeFactors } from "./mapping/config-rule.js";
 import { ROPE_FACTORS } from "./mapping/rope-rule.js";
 
 /**
@@ -49,7 +49,8 @@ export async function modelInGguf(file: GgufFile): Promise<GgufModel> {
 }
 
 async function readConfig(file: GgufFile, { modelType, className, architecture, config: rules }: GgufFamily): Promise<HuggingFaceConfig> {
-  const factors = file.tensors.has(ROPE_FACTORS) ? await file.readRows(ROPE_FACTORS) : undefined;
+  const factors: RopeFactors = {};
+  for (const [kind, name] of Object.entries(ROPE_FACTORS)) if (file.tensors.has(name)) factors[kind as keyof RopeFactors] = await file.readRows(name);
   const from = new ArchitectureReader(file, architecture, factors);
   return { architectures: [className], model_type: modelType, ...Object.assign({}, ...rules.map((rule) => rule.toConfig(from))) };
 }

@@ -8,14 +8,16 @@ import { gptOss } from "./gpt-oss.js";
 import { graniteMoe, graniteMoeShared } from "./granite-moe.js";
 import { hunyuanMoe } from "./hunyuan-moe.js";
 import { llama } from "./llama.js";
+import { llama4 } from "./llama4.js";
 import { mixtral } from "./mixtral.js";
 import { olmoe } from "./olmoe.js";
+import { phimoe } from "./phimoe.js";
 import { qwen2Moe } from "./qwen2-moe.js";
 import { qwen3 } from "./qwen3.js";
 import { qwen3Moe } from "./qwen3-moe.js";
 
 /** Families that GGUF files can hold. Adding one is one file of facts and its line here. */
-const FAMILIES: readonly GgufFamily[] = [llama, qwen3, mixtral, olmoe, qwen2Moe, qwen3Moe, gptOss, deepseekV2, deepseekV3, graniteMoe, graniteMoeShared, glm4Moe, ernie45Moe, hunyuanMoe];
+const FAMILIES: readonly GgufFamily[] = [llama, qwen3, mixtral, olmoe, qwen2Moe, qwen3Moe, gptOss, deepseekV2, deepseekV3, graniteMoe, graniteMoeShared, glm4Moe, ernie45Moe, hunyuanMoe, phimoe, llama4];
 
 /**
  * The `model_type` values that can be written to and read from GGUF files.

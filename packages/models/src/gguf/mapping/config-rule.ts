@@ -18,13 +18,16 @@ export interface ConfigRule {
   readonly tensors?: (config: HuggingFaceConfig) => Readonly<Record<string, Float32Array>>;
 }
 
+/** Divisors of the rotary frequencies, for all texts or for long and short ones. */
+export type RopeFactors = Partial<Record<"usual" | "long" | "short", Float32Array>>;
+
 /** Metadata under the name of the architecture. */
 export class ArchitectureReader {
   constructor(
     readonly file: GgufFile,
     readonly architecture: string,
     /** Divisors of the rotary frequencies, where the file has them. */
-    readonly ropeFactors?: Float32Array,
+    readonly ropeFactors: RopeFactors = {},
   ) {}
 
   /** Layers of the file. @throws CheckpointError if there are more than tensors; a hostile file could name any number. */

@@ -11,8 +11,8 @@ export interface RopeDefaults {
   readonly truncate?: boolean;
 }
 
-/** The divisors of frequencies that say what no metadata can. */
-export const ROPE_FACTORS = "rope_freqs.weight";
+/** The divisors of frequencies that say what no metadata can, of all texts or of long and short ones. */
+export const ROPE_FACTORS = { usual: "rope_freqs.weight", long: "rope_factors_long.weight", short: "rope_factors_short.weight" };
 
 /**
  * Rotary positions. Plain, linear and YaRN scaling are metadata; llama3 scaling is a tensor of divisors, which comes back as
@@ -31,7 +31,9 @@ export function rope({ theta, truncate = true }: RopeDefaults): ConfigRule {
     },
     tensors(config): Record<string, Float32Array> {
       const parameters = ropeParameters(config, theta);
-      return parameters.rope_type === "llama3" ? { [ROPE_FACTORS]: llama3Factors(parameters, headDimOf(config), config) } : {};
+      if (parameters.rope_type === "llama3") return { [ROPE_FACTORS.usual]: llama3Factors(parameters, headDimOf(config), config) };
+      if (parameters.rope_type !== "longrope") return {};
+      return { [ROPE_FACTORS.long]: Float32Array.from(parameters.long_factor as number[]), [ROPE_FACTORS.short]: Float32Array.from(parameters.short_factor as number[]) };
     },
   };
 }
@@ -49,7 +51,8 @@ const YARN_REALS = { beta_fast: "rope.scaling.yarn_beta_fast", beta_slow: "rope.
 function scalingEntries(parameters: Rope, config: HuggingFaceConfig, truncate: boolean): Entries {
   const { rope_type: type } = parameters;
   if (type === "default" || type === "llama3") return {};
-  if (type !== "linear" && type !== "yarn") throw new ConfigError(`exportGguf: rope type "${String(type)}" cannot be said in a GGUF file; default, linear, yarn and llama3 can.`);
+  if (type === "longrope") return longRopeEntries(parameters, config);
+  if (type !== "linear" && type !== "yarn") throw new ConfigError(`exportGguf: rope type "${String(type)}" cannot be said in a GGUF file; default, linear, yarn, llama3 and longrope can.`);
   const scaling = { "rope.scaling.type": text(type), "rope.scaling.factor": f32(Number(parameters.factor)) };
   if (type === "linear") return scaling;
   if ((parameters.truncate ?? true) !== truncate) throw new ConfigError(`exportGguf: "truncate": ${String(parameters.truncate)} of YaRN cannot be said in a GGUF file of this architecture.`);
@@ -68,10 +71,28 @@ function checkAttentionFactor({ attention_factor: given, factor, mscale, mscale_
 
 function readScaling(from: ArchitectureReader, theta: number, truncate: boolean): Rope {
   const type = from.text("rope.scaling.type", "none");
+  const { long, short, usual } = from.ropeFactors;
+  if (long && short) return readLongRope(from, { long, short });
   if (type === "linear") return { rope_type: type, factor: from.real("rope.scaling.factor") };
   if (type === "yarn") return readYarn(from, truncate);
   if (type !== "none") throw new ConfigError(`openGguf: the rope scaling "${type}" is unknown; known are none, linear and yarn.`);
-  return from.ropeFactors ? ropeOfFactors(from.ropeFactors, theta, from.count("context_length")) : { rope_type: "default" };
+  return usual ? ropeOfFactors(usual, theta, from.count("context_length")) : { rope_type: "default" };
+}
+
+/** One factor on cos and sin: GGUF does not tell long from short texts in that. */
+function longRopeEntries(parameters: Rope, config: HuggingFaceConfig): Entries {
+  const original = Number(parameters.original_max_position_embeddings ?? config.original_max_position_embeddings ?? config.max_position_embeddings);
+  const ratio = Number(config.max_position_embeddings) / original;
+  const { short_mscale: short, long_mscale: long, attention_factor: given } = parameters;
+  if (short !== long) throw new ConfigError(`exportGguf: short_mscale ${String(short)} and long_mscale ${String(long)} of longrope must be equal to be said in a GGUF file.`);
+  const scale = Number(short ?? given ?? (ratio <= 1 ? 1 : Math.sqrt(1 + Math.log(ratio) / Math.log(original))));
+  return { "rope.scaling.type": text("longrope"), "rope.scaling.original_context_length": u32(original), "rope.scaling.attn_factor": f32(scale) };
+}
+
+function readLongRope(from: ArchitectureReader, { long, short }: { long: Float32Array; short: Float32Array }): Rope {
+  const scale = from.real("rope.scaling.attn_factor", 1);
+  const original = from.count("rope.scaling.original_context_length", from.count("context_length"));
+  return { rope_type: "longrope", long_factor: Array.from(long, shortest), short_factor: Array.from(short, shortest), original_max_position_embeddings: original, attention_factor: scale, short_mscale: scale, long_mscale: scale };
 }
 
 function readYarn(from: ArchitectureReader, truncate: boolean): Rope {
@@ -95,13 +116,14 @@ function llama3Factors(parameters: Rope, headDim: number, config: HuggingFaceCon
   });
 }
 
-/** Of all models so far; their first context length is a power of two. */
-const USUAL_LLAMA3 = { low_freq_factor: 1, high_freq_factor: 4 };
+/** Of Llama 3 and of Llama 4; the first context length is a power of two. */
+const USUAL_LLAMA3 = [4, 1].map((high) => ({ low_freq_factor: 1, high_freq_factor: high }));
 
 /** The scaling that a tensor of divisors means. */
 function ropeOfFactors(factors: Float32Array, rope_theta: number, positions: number): Rope {
-  for (let original = 16; original <= 2 ** 20; original *= 2) {
-    const usual = { rope_type: "llama3", factor: shortest(factors.at(-1)!), ...USUAL_LLAMA3, original_max_position_embeddings: original };
+  const candidates = Array.from({ length: 17 }, (_, i) => 2 ** (i + 4)).flatMap((original) => USUAL_LLAMA3.map((settings) => ({ ...settings, original_max_position_embeddings: original })));
+  for (const settings of candidates) {
+    const usual = { rope_type: "llama3", factor: shortest(factors.at(-1)!), ...settings };
     const expected = llama3Factors({ ...usual, rope_theta }, 2 * factors.length, {});
     if (expected.every((value, i) => Math.abs(value - factors[i]!) <= 1e-5 * value)) return usual;
   }
