@@ -1,4 +1,8 @@
+import { fileURLToPath } from "node:url";
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { GgufFile } from "../gguf/gguf-file.js";
+import { tokenizerOfGguf } from "../gguf/tokenizer/tokenizer-of-gguf.js";
 import { streamText } from "./stream-text.js";
 
 /** One token per byte of UTF-8. */
@@ -49,5 +53,32 @@ describe("streamText", () => {
     const all: string[] = [];
     for await (const piece of streamText(bytes, stream(), { stop: ["."] })) all.push(piece);
     expect([all.join(""), closed]).toEqual(["a", true]);
+  });
+
+  it.each(["sentencepiece", "gpt-2"])("gives the text that %s decodes at once, for any tokens", async (name) => {
+    const file = await GgufFile.open(fileURLToPath(new URL(`../../fixtures/tokenizers/${name}.gguf`, import.meta.url)));
+    const tokenizer = tokenizerOfGguf(file.metadata)!;
+    await file.close();
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.nat(tokenizer.vocabSize - 1), { maxLength: 12 }), async (ids) => {
+        const stream = async function* () {
+          yield* ids;
+        };
+        let text = "";
+        for await (const piece of streamText(tokenizer, stream())) text += piece;
+        expect(text).toBe(tokenizer.decode(ids));
+      }),
+      { numRuns: 500, seed: 1 },
+    );
+  });
+
+  it("decodes a few tokens at a time, however long the text is", async () => {
+    let most = 0;
+    const counting = { decode: (ids: readonly number[]) => ((most = Math.max(most, ids.length)), bytes.decode(ids)) };
+    const stream = async function* () {
+      yield* new TextEncoder().encode("a€".repeat(100));
+    };
+    for await (const _ of streamText(counting, stream()));
+    expect(most).toBeLessThan(8);
   });
 });
