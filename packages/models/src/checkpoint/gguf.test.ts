@@ -26,7 +26,8 @@ describe("loadModel of a .gguf file", () => {
     return scores;
   }
 
-  it.each(FAMILIES.filter((family) => ggufFamilies().includes(family)))("%s gives the same bits as its folder", async (family) => {
+  // The llama4_text of the fixtures has chunks and layers without positions that GGUF cannot say; export-gguf.test.ts has it with usual ones.
+  it.each(FAMILIES.filter((family) => ggufFamilies().includes(family) && family !== "llama4_text"))("%s gives the same bits as its folder", async (family) => {
     const [source, path] = [await openCheckpoint(fixtureFolder(family)), join(folder, `${family}.gguf`)];
     await exportGguf(source, path);
     await source.weights.close();

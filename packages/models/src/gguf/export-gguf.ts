@@ -143,11 +143,15 @@ function typeFor({ exact = false }: TensorRule, shape: readonly number[], wanted
 }
 
 /** The matrices of a tensor, one at a time, in the order of the file. */
-function* gathered(values: Float32Array, { count, rows, columns, indexAt }: Matrices): Generator<Float32Array> {
+function* gathered(values: Float32Array, matrices: Matrices): Generator<Float32Array> {
+  const { count, rows, columns, wholeRows, rowAt, indexAt } = matrices;
   for (let matrix = 0; matrix < count; matrix++) {
     const piece = new Float32Array(rows * columns);
-    let at = 0;
-    for (let row = 0; row < rows; row++) for (let column = 0; column < columns; column++) piece[at++] = values[indexAt(matrix, row, column)]!;
+    for (let row = 0; row < rows; row++) {
+      const at = row * columns;
+      if (wholeRows) piece.set(values.subarray(rowAt(matrix, row) * columns, (rowAt(matrix, row) + 1) * columns), at);
+      else for (let column = 0; column < columns; column++) piece[at + column] = values[indexAt(matrix, row, column)]!;
+    }
     yield piece;
   }
 }

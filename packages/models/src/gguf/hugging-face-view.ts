@@ -113,7 +113,13 @@ export class HuggingFaceView implements TensorReader {
   }
 }
 
-function scatter(values: Float32Array, { count, rows, columns, indexAt }: Matrices, firstMatrix: number, target: Float32Array): void {
+function scatter(values: Float32Array, matrices: Matrices, firstMatrix: number, target: Float32Array): void {
+  const { count, rows, columns, wholeRows, rowAt, indexAt } = matrices;
+  if (wholeRows) {
+    for (let matrix = 0; matrix < count; matrix++)
+      for (let row = 0; row < rows; row++) target.set(values.subarray((matrix * rows + row) * columns, (matrix * rows + row + 1) * columns), rowAt(firstMatrix + matrix, row) * columns);
+    return;
+  }
   let at = 0;
   for (let matrix = 0; matrix < count; matrix++)
     for (let row = 0; row < rows; row++) for (let column = 0; column < columns; column++) target[indexAt(firstMatrix + matrix, row, column)] = values[at++]!;

@@ -1,13 +1,13 @@
 import { CheckpointError } from "@moekit/core";
 
-/** Ids of value types, as in the specification. */
-export const VALUE_TYPES = ["u8", "i8", "u16", "i16", "u32", "i32", "f32", "bool", "string", "array", "u64", "i64", "f64"] as const;
+/** Value types in the order of their ids in the specification. */
+export const VALUE_TYPES: readonly GgufValueType[] = ["u8", "i8", "u16", "i16", "u32", "i32", "f32", "bool", "string", "array", "u64", "i64", "f64"];
 
 /**
  * The type of a metadata value.
  * @example const type: GgufValueType = "u32";
  */
-export type GgufValueType = (typeof VALUE_TYPES)[number];
+export type GgufValueType = "u8" | "i8" | "u16" | "i16" | "u32" | "i32" | "f32" | "bool" | "string" | "array" | "u64" | "i64" | "f64";
 
 /**
  * One metadata value with its type. `u64` and `i64` are bigints where a number would not be exact. Arrays of numbers are
@@ -19,9 +19,13 @@ export type GgufValue =
   | { readonly type: "array"; readonly of: GgufValueType; readonly value: GgufArray };
 
 /** The elements of an array. @example const tokens: GgufArray = ["<s>", "</s>"]; */
-export type GgufArray = NumberArray | readonly boolean[] | readonly string[] | readonly GgufValue[];
+export type GgufArray =
+  | (Uint8Array | Int8Array | Uint16Array | Int16Array | Uint32Array | Int32Array | Float32Array | Float64Array | BigUint64Array | BigInt64Array)
+  | readonly boolean[]
+  | readonly string[]
+  | readonly GgufValue[];
 
-export type NumberArray = Uint8Array | Int8Array | Uint16Array | Int16Array | Uint32Array | Int32Array | Float32Array | Float64Array | BigUint64Array | BigInt64Array;
+export type NumberArray = Extract<GgufArray, ArrayBufferView>;
 
 /** Arrays of the types whose elements lie in files as they lie in memory. */
 export const NUMBER_ARRAYS = {

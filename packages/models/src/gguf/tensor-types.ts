@@ -10,7 +10,7 @@ export interface GgufTypeFacts {
 const facts = (id: number, blockSize: number, blockBytes: number): GgufTypeFacts => ({ id, blockSize, blockBytes });
 
 /** Ids that are not here (4, 5, 31 to 33, 36 to 38) were withdrawn. */
-const TYPES = {
+const TYPES: Readonly<Record<GgufTensorType, GgufTypeFacts>> = {
   f32: facts(0, 1, 4),
   f16: facts(1, 1, 2),
   q4_0: facts(2, 32, 18),
@@ -44,14 +44,17 @@ const TYPES = {
   tq2_0: facts(35, 256, 66),
   mxfp4: facts(39, 32, 17),
   nvfp4: facts(40, 64, 36),
-} satisfies Record<string, GgufTypeFacts>;
+};
 
 /**
  * An element type of a GGUF file, in ggml's spelling.
  * @source ggml, `enum ggml_type`.
  * @example const type: GgufTensorType = "q4_K";
  */
-export type GgufTensorType = keyof typeof TYPES;
+export type GgufTensorType =
+  | "f32" | "f16" | "q4_0" | "q4_1" | "q5_0" | "q5_1" | "q8_0" | "q8_1" | "q2_K" | "q3_K" | "q4_K" | "q5_K"
+  | "q6_K" | "q8_K" | "iq2_xxs" | "iq2_xs" | "iq3_xxs" | "iq1_s" | "iq4_nl" | "iq3_s" | "iq2_s" | "iq4_xs" | "i8" | "i16"
+  | "i32" | "i64" | "f64" | "iq1_m" | "bf16" | "tq1_0" | "tq2_0" | "mxfp4" | "nvfp4";
 
 /** Facts of a type. */
 export const typeFacts = (type: GgufTensorType): GgufTypeFacts => TYPES[type];
