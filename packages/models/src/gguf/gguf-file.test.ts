@@ -1,4 +1,7 @@
 import { readFileSync } from "node:fs";
+import { mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join as joinPath } from "node:path";
 import { fileURLToPath } from "node:url";
 import { isMoekitError } from "@moekit/core";
 import fc from "fast-check";
@@ -159,4 +162,21 @@ describe("hostile files", () => {
       { numRuns: 20_000, seed: 1 },
     );
   });
+});
+
+it("of a tensor of 8 GB, the header and the wanted row are all that is read", async () => {
+  const folder = await mkdtemp(joinPath(tmpdir(), "moekit-gguf-"));
+  const path = joinPath(folder, "large.gguf");
+  const [rows, columns] = [2 ** 20, 2048];
+  const head = ggufBytes({ tensors: [{ dims: [columns, rows] }], data: new Uint8Array(0) });
+  await writeFile(path, head);
+  // The rest is a hole that takes no space.
+  await truncate(path, head.length + rows * columns * 4);
+  const file = await GgufFile.open(path);
+  const before = process.memoryUsage().arrayBuffers;
+  const row = await file.readRows("x", rows - 1, rows);
+  expect([row.length, row.every((value) => value === 0)]).toEqual([columns, true]);
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(1e6);
+  await file.close();
+  await rm(folder, { recursive: true });
 });

@@ -39,6 +39,8 @@ describe.skipIf(noLlamaCpp)(`llama.cpp${noLlamaCpp ? ` (skipped: ${noLlamaCpp})`
     olmoe: { ...base, model_type: "olmoe", intermediate_size: 256, num_experts: 4 },
     qwen2_moe: { ...base, model_type: "qwen2_moe", num_key_value_heads: 2, intermediate_size: 256, moe_intermediate_size: 256, shared_expert_intermediate_size: 256, num_experts: 4 },
     qwen3_moe: { ...base, model_type: "qwen3_moe", num_key_value_heads: 2, head_dim: 32, intermediate_size: 256, moe_intermediate_size: 256, num_experts: 4, norm_topk_prob: true },
+    // llama.cpp takes queries without a latent only in the 27 layers of V2-Lite, and knows no groups.
+    deepseek_v2: { ...base, model_type: "deepseek_v2", intermediate_size: 256, moe_intermediate_size: 128, n_routed_experts: 4, n_shared_experts: 1, first_k_dense_replace: 1, q_lora_rank: 64, kv_lora_rank: 64, qk_nope_head_dim: 32, qk_rope_head_dim: 32, v_head_dim: 32, routed_scaling_factor: 2, topk_method: "greedy" },
     // llama.cpp needs a fourth layer, the first one without positions.
     llama4_text: { ...base, model_type: "llama4_text", num_hidden_layers: 4, num_key_value_heads: 2, head_dim: 32, intermediate_size: 256, intermediate_size_mlp: 256, num_local_experts: 4, num_experts_per_tok: 1, interleave_moe_layer_step: 2 },
   };
