@@ -32,7 +32,7 @@ const DTYPE_NAMES: Record<FloatDtype, string> = { F32: "float32", F16: "float16"
  * @throws CheckpointError if a value does not fit `dtype`.
  * @example await saveTensors({ config, tensors: { "lm_head.weight": { shape: [8, 4], dtype: "float32", load: async () => new Float32Array(32) } } }, "my-model");
  */
-export async function saveTensors({ config, tensors }: { readonly config: HuggingFaceConfig; readonly tensors: Tensors }, folder: string, { dtype = "F32", maxShardBytes = 50e9 }: SaveOptions = {}): Promise<void> {
+export async function saveTensors({ config, tensors }: { readonly config: HuggingFaceConfig; readonly tensors: Record<string, LazyTensor> }, folder: string, { dtype = "F32", maxShardBytes = 50e9 }: SaveOptions = {}): Promise<void> {
   const shards = splitByBytes(tensors, dtype, maxShardBytes);
   const files = new Map<string, WriteContent>([["config.json", content(configText(configFor(config, dtype)))]]);
   const write = (shard: Tensors) => safetensorsContent(shard, { dtype, metadata: { format: "pt" } });

@@ -3,7 +3,6 @@ import type { TextTokenizer } from "../tokenizer/tokenizer.js";
 /** What a decoder puts where the bytes of a character are not complete yet. */
 const INCOMPLETE = "\uFFFD";
 
-type Decodes = Pick<TextTokenizer, "decode">;
 
 /**
  * How {@link streamText} ends.
@@ -21,7 +20,7 @@ export interface StreamTextOptions {
  *
  * @example for await (const text of streamText(tokenizer, generate(model, ids, { maxNewTokens: 50 }))) process.stdout.write(text);
  */
-export async function* streamText(tokenizer: Decodes, ids: AsyncIterable<number>, { stop = [] }: StreamTextOptions = {}): AsyncGenerator<string, void, undefined> {
+export async function* streamText(tokenizer: Pick<TextTokenizer, "decode">, ids: AsyncIterable<number>, { stop = [] }: StreamTextOptions = {}): AsyncGenerator<string, void, undefined> {
   yield* beforeStop(decoded(tokenizer, ids), stop.filter((text) => text !== ""));
 }
 
@@ -29,7 +28,7 @@ export async function* streamText(tokenizer: Decodes, ids: AsyncIterable<number>
  * The text that each token adds. What a token becomes depends on the one before it (a first space may be left out, bytes
  * join), so the tokens of the last piece are decoded along and their text taken off.
  */
-async function* decoded(tokenizer: Decodes, ids: AsyncIterable<number>): AsyncGenerator<string, void, undefined> {
+async function* decoded(tokenizer: Pick<TextTokenizer, "decode">, ids: AsyncIterable<number>): AsyncGenerator<string, void, undefined> {
   let context: number[] = [];
   let fresh: number[] = [];
   const added = () => tokenizer.decode([...context, ...fresh]).slice(tokenizer.decode(context).length);
