@@ -14,9 +14,9 @@ export const nativeBackendName = "moekit-native";
  * How products with weights are computed: with float32, or with inputs rounded to bfloat16 and float32 sums.
  * @example const precision: NativePrecision = "bf16";
  */
-export type NativePrecision = "f32" | "bf16";
+export type NativePrecision = "f32" | "bf16" | "int8";
 
-const PRECISIONS: readonly NativePrecision[] = ["f32", "bf16"];
+const PRECISIONS: readonly NativePrecision[] = ["f32", "bf16", "int8"];
 
 /** Settings of {@link registerNativeBackend}. @example const options: NativeOptions = { precision: "bf16" }; */
 export interface NativeOptions {
@@ -113,7 +113,10 @@ export function setNativeInstructionSet(name: string): void {
  * `segmentedLora` and `expertMlp`, forward and backward; for the whole process. With `bf16` their inputs are rounded to
  * bfloat16 (8 bits of mantissa) on the way into the product; sums, outputs and all other ops stay float32. Twice as fast
  * with the set `avx512bf16`, no faster elsewhere; results agree up to the order of float32 sums.
- * @throws UnknownNameError unless it is `f32` or `bf16`.
+ * `int8` is `bf16`, and products of eight rows or more with packed weights (`packedMatmul`, `packedExpertMlp`, forward) take
+ * activations in 8 bits, `x = d q` with `d = max |x| / 127` by group of 32 (16 in q6_K), and multiply integers. Products of
+ * fewer rows with packed weights are those of float32 in every precision.
+ * @throws UnknownNameError unless it is `f32`, `bf16` or `int8`.
  * @example setNativePrecision("bf16");
  */
 export function setNativePrecision(precision: NativePrecision): void {

@@ -1,10 +1,11 @@
-// Few rows (decoding): weights are unpacked into registers and used there, so that memory is read once and written never. Many
-// rows: a piece of the matrix is unpacked into the cache for gemm.
+// Few rows (decoding): weights are unpacked into registers and multiplied there in float32, whatever the precision, so that
+// memory is read once. Many rows: a piece of the matrix is unpacked into the cache for gemm, in its precision.
 #include "packed.h"
 
 #include "gemm.h"
 #include "loops.h"
-#include "packed_formats.h"
+#include "packed_int8.h"
+#include "packed_rows.h"
 
 namespace moekit {
 namespace MOEKIT_ISA {
@@ -13,31 +14,13 @@ namespace {
 struct Format {
   int64_t block, bytes;  // numbers and bytes of a block
   int64_t unit;          // numbers that rows are a multiple of
+  bool scaled;
 };
 
 // In the order of FORMATS in src/kernels/packed.ts.
 constexpr int kFormats = 12;
-constexpr Format formats[kFormats] = {{32, 64, 1}, {32, 64, 1}, {32, 32, 1}, {32, 34, 32}, {32, 18, 32}, {32, 20, 32},
-                                      {32, 22, 32}, {32, 24, 32}, {256, 144, 256}, {256, 176, 256}, {256, 210, 256}, {32, 17, 32}};
-
-// use(F{}) with the type of the format.
-template <class Use>
-void withFormat(int format, const Use& use) {
-  switch (format) {
-    case 0: return use(Bf16{});
-    case 1: return use(F16{});
-    case 2: return use(F8E4M3{});
-    case 3: return use(Q8_0{});
-    case 4: return use(Q4_0{});
-    case 5: return use(Q4_1{});
-    case 6: return use(Q5_0{});
-    case 7: return use(Q5_1{});
-    case 8: return use(Q4K{});
-    case 9: return use(Q5K{});
-    case 10: return use(Q6K{});
-    case 11: return use(Mxfp4{});
-  }
-}
+constexpr Format formats[kFormats] = {{32, 64, 1, false},  {32, 64, 1, false},   {32, 32, 1, false},     {32, 34, 32, true},     {32, 18, 32, true},     {32, 20, 32, true},
+                                      {32, 22, 32, true}, {32, 24, 32, true}, {256, 144, 256, true}, {256, 176, 256, true}, {256, 210, 256, true}, {32, 17, 32, true}};
 
 // The last block of a row of numbers that is no whole block, filled up with zeros.
 template <class F>
@@ -48,21 +31,6 @@ struct Rest {
     std::memcpy(bytes, p, used);
     std::memset(bytes + used, 0, F::kBytes - used);
   }
-};
-
-template <class F>
-constexpr int groupsOf() {
-  return F::kGroup == 0 ? 1 : F::kBlock / F::kGroup;
-}
-
-// Scales and offsets of a row of weights, by group.
-template <class F>
-struct RowScales {
-  int64_t groups;
-  float *scale, *offset;
-
-  RowScales(const PackedMatrix& w, Scratch& scratch)
-      : groups(F::kGroup == 0 ? 0 : w.columns / most(1, F::kGroup)), scale(scratch.floats(groups)), offset(scratch.floats(groups)) {}
 };
 
 // Running sums of R rows of x with a row of weights; fewer for more rows, which have to stay in registers.
@@ -189,13 +157,16 @@ inline void unpackBlock(const uint8_t* p, const float* scale, const float* offse
 template <class F>
 void unpackRow(const uint8_t* p, int64_t count, const RowScales<F>& scales, float* out) {
   constexpr int groups = groupsOf<F>();
-  const int64_t blocks = count / F::kBlock, rest = count - blocks * F::kBlock;
+  const int64_t blocks = count / F::kBlock;
   if constexpr (F::kGroup > 0) F::scales(p, blocks, scales.scale, scales.offset);
   for (int64_t b = 0; b < blocks; b++) unpackBlock<F>(p + b * F::kBytes, scales.scale + b * groups, scales.offset + b * groups, out + b * F::kBlock);
-  if (rest == 0) return;
-  float padded[F::kBlock];
-  unpackBlock<F>(Rest<F>(p + blocks * F::kBytes, rest).bytes, nullptr, nullptr, padded);
-  std::memcpy(out + blocks * F::kBlock, padded, rest * sizeof(float));
+  if constexpr (F::kGroup == 0) {
+    const int64_t rest = count - blocks * F::kBlock;
+    if (rest == 0) return;
+    float padded[F::kBlock];
+    unpackBlock<F>(Rest<F>(p + blocks * F::kBytes, rest).bytes, nullptr, nullptr, padded);
+    std::memcpy(out + blocks * F::kBlock, padded, rest * sizeof(float));
+  }
 }
 
 // Numbers that are unpacked at a time: half of a second-level cache of 1 MB.
@@ -221,11 +192,7 @@ void unpack(const PackedMatrix& w, int64_t from, int64_t to, int64_t fromColumn,
   });
 }
 
-void multiplyPacked(const PackedMatrix& w, int64_t from, int64_t to, const PackedRows& rows, const float* bias) {
-  if (rows.count == 0 || to <= from) return;
-  if (rows.count < kSmallRows || w.columns == 0) {
-    return withFormat(w.format, [&](auto format) { multiplyFew<decltype(format)>(w, from, to, rows, bias); });
-  }
+void multiplyUnpacked(const PackedMatrix& w, int64_t from, int64_t to, const PackedRows& rows, const float* bias, Precision precision) {
   if (bias) fillRows(rows.y, rows.count, to - from, rows.ldy, bias);
   Scratch scratch;
   const int64_t depth = least(kDepth, w.columns), step = most(1, least(to - from, kUnpacked / depth));
@@ -235,9 +202,18 @@ void multiplyPacked(const PackedMatrix& w, int64_t from, int64_t to, const Packe
     for (int64_t k = 0; k < w.columns; k += depth) {
       const int64_t deep = least(depth, w.columns - k);
       unpack(w, o, o + width, k, k + deep, tile, deep);
-      gemm({rows.count, width, deep, rows.x + k, rows.ldx, 1, tile, 1, deep, rows.y + (o - from), rows.ldy, bias != nullptr || k > 0});
+      gemm({rows.count, width, deep, rows.x + k, rows.ldx, 1, tile, 1, deep, rows.y + (o - from), rows.ldy, bias != nullptr || k > 0, precision});
     }
   }
+}
+
+void multiplyPacked(const PackedMatrix& w, int64_t from, int64_t to, const PackedRows& rows, const float* bias) {
+  if (rows.count == 0 || to <= from) return;
+  if (rows.count < kSmallRows || w.columns == 0) {
+    return withFormat(w.format, [&](auto format) { multiplyFew<decltype(format)>(w, from, to, rows, bias); });
+  }
+  if (roundsToInt8() && formats[w.format].scaled) return multiplyInt8(w, from, to, rows, bias);
+  multiplyUnpacked(w, from, to, rows, bias, precision());
 }
 
 void multiplyPackedBack(const PackedMatrix& w, int64_t from, int64_t to, int64_t fromColumn, int64_t toColumn, const PackedRows& rows, bool add) {
@@ -249,7 +225,7 @@ void multiplyPackedBack(const PackedMatrix& w, int64_t from, int64_t to, int64_t
   for (int64_t o = from; o < to; o += step) {
     const int64_t deep = least(step, to - o);
     unpack(w, o, o + deep, fromColumn, toColumn, tile, width);
-    gemm({rows.count, width, deep, rows.x + (o - from), rows.ldx, 1, tile, width, 1, rows.y, rows.ldy, add || o > from});
+    gemm({rows.count, width, deep, rows.x + (o - from), rows.ldx, 1, tile, width, 1, rows.y, rows.ldy, add || o > from, precision()});
   }
 }
 

@@ -20,8 +20,8 @@ PackedMatrix packedOf(const Args& args, int i, int64_t format, int64_t rows, int
 constexpr int64_t kPackedUnit = 256;
 void unpack(const PackedMatrix& w, int64_t from, int64_t to, int64_t fromColumn, int64_t toColumn, float* out, int64_t ld);
 
-// y[n][o] = x[n] . W[o] + bias[o] for rows o of W in [from, to), on the calling thread. y points to column `from`; bias, which may be null, does too.
-// Activations are float32; how sums are ordered depends on nothing but the format, the columns and whether `count` is below kSmallRows.
+// y[n][o] = x[n] . W[o] + bias[o] for rows o of W in [from, to), on the calling thread; y and bias, which may be null, are of
+// column `from`. The order of sums depends on the format, the columns and the number of rows alone.
 struct PackedRows {
   const float* x;
   int64_t count, ldx;
@@ -30,8 +30,8 @@ struct PackedRows {
 };
 void multiplyPacked(const PackedMatrix& w, int64_t from, int64_t to, const PackedRows& rows, const float* bias);
 
-// dx[n][k] += or = sum over o of dy[n][o] W[o][k] for o in [from, to) and columns k in [fromColumn, toColumn): `x` is dy from column `from` on, `y`
-// dx from `fromColumn` on.
+// y[n][k] = the sum of x[n][o] W[o][k] over rows o of W in [from, to), or that is added, for columns k in [fromColumn, toColumn);
+// x is of column `from` and y of `fromColumn`, which is a multiple of kPackedUnit.
 void multiplyPackedBack(const PackedMatrix& w, int64_t from, int64_t to, int64_t fromColumn, int64_t toColumn, const PackedRows& rows, bool add);
 
 }  // namespace MOEKIT_ISA

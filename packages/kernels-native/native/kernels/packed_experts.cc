@@ -44,8 +44,12 @@ void pieces(const Segments& segments, int64_t width, int64_t unit, const Body& b
   parallel(count * perExpert, [&](int64_t i) { body(filled[i / perExpert], i % perExpert * step, least(width, (i % perExpert + 1) * step)); });
 }
 
-// Rows of weights of a piece, a multiple of what any instruction set multiplies at a time.
-constexpr int64_t kPieceRows = 32;
+// Rows of weights of a piece: few where experts have few rows, else enough to be worth what is done once for all rows of x.
+int64_t pieceRows(const Segments& segments) {
+  int64_t most = 0;
+  for (int64_t e = 0; e < segments.experts; e++) most = segments.rows(e) > most ? segments.rows(e) : most;
+  return most < 8 ? 32 : 256;
+}
 
 struct PackedGradients {
   float *x, *gateBias, *upBias, *downBias;
@@ -82,7 +86,7 @@ void packedExpertMlp(const Args& args) {
   float* hidden = scratch.floats(mlp.segments.end() * F);
   withActivation(activationOf(args, 16), [&](auto activation) {
     using A = decltype(activation);
-    pieces(mlp.segments, F, kPieceRows, [&](int64_t e, int64_t from, int64_t to) {
+    pieces(mlp.segments, F, pieceRows(mlp.segments), [&](int64_t e, int64_t from, int64_t to) {
       const int64_t start = mlp.segments.start(e), rows = mlp.segments.rows(e), width = to - from;
       Scratch own;
       float* g = mlp.gated ? own.floats(rows * width) : nullptr;
@@ -92,7 +96,7 @@ void packedExpertMlp(const Args& args) {
       for (int64_t n = 0; n < rows; n++) activate<A>(g ? g + n * width : nullptr, u + n * width, hidden + (start + n) * F + from, width);
     });
   });
-  pieces(mlp.segments, D, kPieceRows, [&](int64_t e, int64_t from, int64_t to) {
+  pieces(mlp.segments, D, pieceRows(mlp.segments), [&](int64_t e, int64_t from, int64_t to) {
     const int64_t start = mlp.segments.start(e);
     const PackedRows rows{hidden + start * F, mlp.segments.rows(e), F, y + start * D + from, D};
     multiplyPacked(mlp.down, e * D + from, e * D + to, rows, mlp.downBias ? mlp.downBias + e * D + from : nullptr);

@@ -3,7 +3,7 @@
 // scales(row, blocks, scale, offset)  writes those of all groups of a row; without kOffset there is no offset;
 // codes(block, use)                   calls use(g, v) for each group g of a block, with its codes as vectors v of floats.
 //
-// Products of scales and codes are exact in float32, so scale * code + offset, rounded once, is the number of the format to the bit.
+// A code plus kZero is never negative. Products of scales and codes are exact in float32, so scale * code + offset, rounded once, is the number of the format to the bit.
 // Formats without scales (kGroup 0) give their numbers themselves, 32 at a time.
 #pragma once
 #include "packed_vec.h"
@@ -61,6 +61,7 @@ struct BlockOf32 {
 };
 
 struct Q8_0 : BlockOf32<34, false> {
+  static constexpr int kZero = 128;
   template <class Use>
   static void codes(const uint8_t* p, const Use& use) {
     Vec v[kVectors];
@@ -85,6 +86,7 @@ inline void nibbles(const uint8_t* p, const Code& code, const Use& use) {
 
 template <int Bytes, bool Offset, int Minus>
 struct FourBits : BlockOf32<Bytes, Offset> {
+  static constexpr int kZero = Minus;
   template <class Use>
   static void codes(const uint8_t* p, const Use& use) {
     nibbles(p + Bytes - 16, [](IntVec q, int) { return fourBits<Minus>(q); }, use);
@@ -95,6 +97,7 @@ using Q4_1 = FourBits<20, true, 0>;
 
 template <int Bytes, bool Offset, int Minus>
 struct FiveBits : BlockOf32<Bytes, Offset> {
+  static constexpr int kZero = Minus;
   template <class Use>
   static void codes(const uint8_t* p, const Use& use) {
     uint32_t fifths;
@@ -106,7 +109,7 @@ using Q5_0 = FiveBits<22, false, 16>;
 using Q5_1 = FiveBits<24, true, 0>;
 
 struct Mxfp4 {
-  static constexpr int kBlock = 32, kBytes = 17, kGroup = 32;
+  static constexpr int kBlock = 32, kBytes = 17, kGroup = 32, kZero = 12;
   static constexpr bool kOffset = false;
   // Half of the scale, for twice the values; it is below the normal floats where the byte is 0 or 1.
   static void scales(const uint8_t* row, int64_t blocks, float* scale, float*) {
@@ -125,7 +128,7 @@ struct Mxfp4 {
 // Eight groups of 32 numbers with scales and offsets of 6 bits in 12 bytes, times the halves before them.
 template <int Bytes>
 struct SixBitScales {
-  static constexpr int kBlock = 256, kBytes = Bytes, kGroup = 32;
+  static constexpr int kBlock = 256, kBytes = Bytes, kGroup = 32, kZero = 0;
   static constexpr bool kOffset = true;
   static void scales(const uint8_t* row, int64_t blocks, float* scale, float* offset) {
     for (int64_t b = 0; b < blocks; b++, row += Bytes, scale += 8, offset += 8) {
@@ -185,7 +188,7 @@ struct Q5K : SixBitScales<176> {
 };
 
 struct Q6K {
-  static constexpr int kBlock = 256, kBytes = 210, kGroup = 16;
+  static constexpr int kBlock = 256, kBytes = 210, kGroup = 16, kZero = 32;
   static constexpr bool kOffset = false;
   static void scales(const uint8_t* row, int64_t blocks, float* scale, float*) {
     for (int64_t b = 0; b < blocks; b++, row += kBytes, scale += 16) {

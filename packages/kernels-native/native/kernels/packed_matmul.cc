@@ -6,8 +6,8 @@ namespace moekit {
 namespace MOEKIT_ISA {
 namespace {
 
-// Rows of W of a piece of work: few, so that threads end together.
-constexpr int64_t kPieceRows = 64;
+// Rows of W of a piece of work: few, so that threads end together, but enough to be worth what is done once for all rows of x.
+inline int64_t pieceRows(int64_t rows) { return rows < 8 ? 64 : 256; }
 
 }  // namespace
 
@@ -17,7 +17,7 @@ void packedMatmul(const Args& args) {
   const PackedMatrix w = packedOf(args, 1, args.integer(6), O, I);
   const float* x = args.floats(0, N * I);
   float* y = args.floats(2, N * O);
-  parallelRanges(O, kPieceRows, [&](int64_t from, int64_t to) { multiplyPacked(w, from, to, {x, N, I, y + from, O}, nullptr); });
+  parallelRanges(O, pieceRows(N), [&](int64_t from, int64_t to) { multiplyPacked(w, from, to, {x, N, I, y + from, O}, nullptr); });
 }
 
 // packedMatmulInput(dy, W, dx, rows N, out O, in I, format): dx = dy W

@@ -6,18 +6,25 @@
 namespace moekit {
 namespace {
 
-const char* const kNames[] = {"f32", "bf16"};
-std::atomic<Precision> current{Precision::f32};
+struct Choice {
+  const char* name;
+  Precision precision;
+  bool int8;
+};
+
+constexpr Choice kChoices[] = {{"f32", Precision::f32, false}, {"bf16", Precision::bf16, false}, {"int8", Precision::bf16, true}};
+std::atomic<const Choice*> current{kChoices};
 
 }  // namespace
 
-Precision precision() { return current; }
-const char* precisionName() { return kNames[static_cast<int>(precision())]; }
+Precision precision() { return current.load()->precision; }
+bool roundsToInt8() { return current.load()->int8; }
+const char* precisionName() { return current.load()->name; }
 
 bool choosePrecision(const char* name) {
-  for (int i = 0; i < 2; i++) {
-    if (std::strcmp(kNames[i], name) != 0) continue;
-    current = static_cast<Precision>(i);
+  for (const Choice& choice : kChoices) {
+    if (std::strcmp(choice.name, name) != 0) continue;
+    current = &choice;
     return true;
   }
   return false;

@@ -1,0 +1,48 @@
+// What all products with packed weights share.
+#pragma once
+#include "../runtime/precision.h"
+#include "packed.h"
+#include "packed_formats.h"
+
+namespace moekit {
+namespace MOEKIT_ISA {
+
+// use(F{}) with the type of the format.
+template <class Use>
+inline void withFormat(int format, const Use& use) {
+  switch (format) {
+    case 0: return use(Bf16{});
+    case 1: return use(F16{});
+    case 2: return use(F8E4M3{});
+    case 3: return use(Q8_0{});
+    case 4: return use(Q4_0{});
+    case 5: return use(Q4_1{});
+    case 6: return use(Q5_0{});
+    case 7: return use(Q5_1{});
+    case 8: return use(Q4K{});
+    case 9: return use(Q5K{});
+    case 10: return use(Q6K{});
+    case 11: return use(Mxfp4{});
+  }
+}
+
+template <class F>
+constexpr int groupsOf() {
+  return F::kGroup == 0 ? 1 : F::kBlock / F::kGroup;
+}
+
+// Scales and offsets of a row of weights, by group.
+template <class F>
+struct RowScales {
+  int64_t groups;
+  float *scale, *offset;
+
+  RowScales(const PackedMatrix& w, Scratch& scratch)
+      : groups(F::kGroup == 0 ? 0 : w.columns / most(1, F::kGroup)), scale(scratch.floats(groups)), offset(scratch.floats(groups)) {}
+};
+
+// multiplyPacked for many rows: weights are unpacked into the cache and multiplied in that precision.
+void multiplyUnpacked(const PackedMatrix& w, int64_t from, int64_t to, const PackedRows& rows, const float* bias, Precision precision);
+
+}  // namespace MOEKIT_ISA
+}  // namespace moekit
