@@ -6,12 +6,12 @@
 import * as tf from "@tensorflow/tfjs";
 import { packedExpertMlp, type PackedExpertMatrices, packMatrix, type PackedMatrix, unpackRows } from "@moekit/core";
 import { packedFormat } from "@moekit/core/packed";
-import { type NativePrecision, setNativePrecision } from "@moekit/kernels-native";
+import type * as Kernels from "@moekit/kernels-native";
 import { type Measured, onBackends, type Options, type Outcome, type Result, time, type Timing } from "./lib/benchmark.ts";
 
 const FORMATS = ["q8_0", "q4_0", "q4_K", "mxfp4", "bf16"];
 const [WIDTH, HIDDEN, EXPERTS, TOP_K, TOKENS] = [1024, 512, 64, 8, 512];
-const PRECISIONS: readonly NativePrecision[] = ["f32", "bf16", "int8"];
+const PRECISIONS: readonly Kernels.NativePrecision[] = ["f32", "bf16", "int8"];
 
 export async function run({ only, backends = ["native"], runs }: Options, report: (result: Result) => void): Promise<Outcome> {
   const measure = async () => {
@@ -25,13 +25,20 @@ export async function run({ only, backends = ["native"], runs }: Options, report
 async function measureFormat(format: string, runs: number): Promise<Measured[]> {
   const matrices = experts(format);
   const results = [await oneToken(format, matrices, runs)];
-  const precisions = tf.getBackend() === "moekit-native" ? PRECISIONS : PRECISIONS.slice(0, 1);
-  for (const precision of precisions) {
-    if (precisions.length > 1) setNativePrecision(precision);
+  if (tf.getBackend() !== "moekit-native") return [...results, await manyTokens(format, "f32", matrices, runs)];
+  const { setNativePrecision } = await builtKernels();
+  for (const precision of PRECISIONS) {
+    setNativePrecision(precision);
     results.push(await manyTokens(format, precision, matrices, runs));
   }
-  if (precisions.length > 1) setNativePrecision("f32");
+  setNativePrecision("f32");
   return results;
+}
+
+/** The built package, which is the one that the backend runs; a plain import would bundle another copy of its sources. */
+function builtKernels(): Promise<typeof Kernels> {
+  const name = "@moekit/kernels-native";
+  return import(name) as Promise<typeof Kernels>;
 }
 
 async function oneToken(format: string, matrices: PackedExpertMatrices, runs: number): Promise<Measured> {
@@ -47,7 +54,7 @@ async function oneToken(format: string, matrices: PackedExpertMatrices, runs: nu
   return { name: `one token, ${format}`, ms, spread, facts: { "GB/s": rounded(rate), "GB/s of memory": rounded(bandwidth), share: rounded(rate / bandwidth), error } };
 }
 
-async function manyTokens(format: string, precision: NativePrecision, matrices: PackedExpertMatrices, runs: number): Promise<Measured> {
+async function manyTokens(format: string, precision: Kernels.NativePrecision, matrices: PackedExpertMatrices, runs: number): Promise<Measured> {
   const x = rows(TOKENS * TOP_K);
   const perExpert = offsets(() => (TOKENS * TOP_K) / EXPERTS);
   const error = check(format, matrices, x, perExpert, precision === "f32" ? 1e-4 : 3e-2);
@@ -58,18 +65,26 @@ async function manyTokens(format: string, precision: NativePrecision, matrices: 
 
 /** All experts are alike: packing one is quick, and the time of a product does not depend on its numbers. */
 function experts(format: string): PackedExpertMatrices {
-  const bank = (numRows: number, columns: number, phase: number): PackedMatrix => {
-    const values = Float32Array.from({ length: numRows * columns }, (_, i) => (Math.sin(i * 1.618 + phase) * Math.sqrt(2)) / Math.sqrt(columns));
-    const one = packMatrix(values, [numRows, columns], packedFormat(format));
+  const bank = (numRows: number, columns: number, seed: number): PackedMatrix => {
+    const one = packMatrix(uniform(numRows * columns, seed, Math.sqrt(3 / columns)), [numRows, columns], packedFormat(format));
     const bytes = new Uint8Array(EXPERTS * one.bytes.length);
     for (let expert = 0; expert < EXPERTS; expert++) bytes.set(one.bytes, expert * one.bytes.length);
     return { ...one, shape: [EXPERTS * numRows, columns], bytes };
   };
-  return { gate: bank(HIDDEN, WIDTH, 0), up: bank(HIDDEN, WIDTH, 1), down: bank(WIDTH, HIDDEN, 2) };
+  return { gate: bank(HIDDEN, WIDTH, 1), up: bank(HIDDEN, WIDTH, 2), down: bank(WIDTH, HIDDEN, 3) };
 }
 
 const bytesOfExpert = ({ gate, up, down }: PackedExpertMatrices) => (gate!.bytes.length + up.bytes.length + down.bytes.length) / EXPERTS;
-const rows = (count: number) => tf.tensor2d(Float32Array.from({ length: count * WIDTH }, (_, i) => Math.cos(i * 0.77)), [count, WIDTH]);
+const rows = (count: number) => tf.tensor2d(uniform(count * WIDTH, 4, 1), [count, WIDTH]);
+
+/** From -scale to scale. */
+function uniform(length: number, seed: number, scale: number): Float32Array {
+  let state = seed;
+  return Float32Array.from({ length }, () => {
+    state = (Math.imul(state, 1664525) + 1013904223) | 0;
+    return (state / 2 ** 31) * scale;
+  });
+}
 
 function offsets(countOf: (expert: number) => number): tf.Tensor1D {
   const ends = new Int32Array(EXPERTS + 1);
