@@ -101,6 +101,13 @@ export class ConfigReader {
     if (this.has(key) && this.json[key] !== supported) this.fail(`${key} = ${JSON.stringify(this.json[key])} is not supported; ${why}`);
   }
 
+  /** The same for a key that may have a list with a value for each layer. */
+  onlyEach(key: string, supported: unknown, why: string): void {
+    const given = this.has(key) ? this.json[key] : supported;
+    const values: unknown[] = Array.isArray(given) ? given : [given];
+    if (values.some((value) => value !== supported)) this.fail(`${key} = ${JSON.stringify(given)} is not supported; ${why}`);
+  }
+
   /** Marks keys that change nothing in what the model computes. */
   ignore(...keys: readonly string[]): void {
     for (const key of keys) this.known.add(key);

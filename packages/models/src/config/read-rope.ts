@@ -98,6 +98,8 @@ function readLlama3(scaling: ConfigReader, { theta, originalPositions }: RopeKno
 
 function readDynamic(scaling: ConfigReader, { theta, maxPositions, readsAlpha }: RopeKnown): DynamicRope {
   const alpha = readsAlpha && scaling.has("alpha") ? scaling.positive("alpha") : undefined;
+  // HunYuan's files name YaRN's settings too, which this kind does not have.
+  if (alpha !== undefined) scaling.ignore("beta_fast", "beta_slow", "mscale", "mscale_all_dim");
   return { kind: "dynamic", theta, maxPositions, factor: scaling.positive("factor", alpha ? 1 : undefined), alpha };
 }
 

@@ -13,11 +13,16 @@ export const ernie45Moe: Family = {
   modelType: "ernie4_5_moe",
   architecture: "Ernie4_5_MoeForCausalLM",
   config(read) {
+    // Of the authors' training code; the bias of the choice is in the file whatever they say.
+    read.ignore("moe_capacity", "moe_use_aux_free", "num_nextn_predict_layers");
+    read.only("moe_gate", "topk", "experts are chosen by top-k.");
     const bias = read.flag("use_bias", false);
     const attention = readAttention(read, DEFAULTS, { bias, layout: "interleaved" });
     const feedForward = readLayers(read, bias);
     return { ...readDecoder(read, DEFAULTS), headBias: bias, layers: layersOf(read, (layer) => ({ attention, feedForward: feedForward(layer) })) };
   },
+  // Modules that predict further tokens.
+  unused: (name) => name.includes("mtp"),
   layer: () => ({ ...STANDARD_LAYER, ...SHARED_EXPERTS, "moe.router.expertBias": reshaped("mlp.moe_statics.e_score_correction_bias", ([experts]) => [1, experts!]) }),
 };
 

@@ -11,6 +11,7 @@ export const hunyuanMoe: Family = {
   architecture: "HunYuanMoEV1ForCausalLM",
   config(read) {
     read.ignore("eod_token_id", "sep_token_id");
+    readAuthorsKeys(read);
     const attention = readAttention(read, DEFAULTS, { bias: read.flag("attention_bias", false), qkNorm: { over: "head", after: "rotary" }, rope: { readsAlpha: true } });
     const width = read.size("intermediate_size");
     const moe = { kind: "moe", width, router: { name: "topK", renormalise: true }, shared: { width, gated: false } } as const;
@@ -24,6 +25,21 @@ export const hunyuanMoe: Family = {
     ...swigluNames("moe.shared.ffn", "mlp.shared_mlp"),
   }),
 };
+
+/** Keys of the authors' own code: settings that transformers' class does not have must be those that it computes with. */
+function readAuthorsKeys(read: ConfigReader): void {
+  read.ignore("im_start_id", "im_end_id", "pad_id", "text_start_id", "text_end_id", "org_vocab_size", "dense_list", "class_num", "pool_type", "cla_share_factor", "position_embedding_xdrope");
+  read.ignore("moe_drop_tokens", "moe_random_routing_dropped_token", "enable_lm_head_fp32", "skip_cls_token", "mask_init_id", "kv_lora_rank", "q_lora_rank", "qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim", "n_group", "topk_group");
+  const why = "transformers has no such HunYuan.";
+  for (const key of ["use_cla", "use_mla", "group_limited_greedy", "mlp_bias", "add_classification_head"]) read.only(key, false, why);
+  for (const key of ["use_qk_norm", "use_rotary_pos_emb", "use_mixed_mlp_moe", "norm_topk_prob"]) read.only(key, true, why);
+  read.only("norm_type", "rms", why);
+  read.only("routed_scaling_factor", 1, why);
+  read.only("moe_layer_num_skipped", 0, why);
+  read.onlyEach("num_shared_expert", 1, why);
+  read.onlyEach("moe_intermediate_size", read.size("intermediate_size"), why);
+  if (read.has("attention_head_dim")) read.only("attention_head_dim", read.size("head_dim"), why);
+}
 
 /** Experts per token may differ from layer to layer. */
 function readCounts(read: ConfigReader): (layer: number) => { numExperts: number; topK: number } {

@@ -15,6 +15,7 @@ export const jetmoe: Family = {
   architecture: "JetMoeForCausalLM",
   config(read) {
     read.only("activation_function", "silu", "this family uses SwiGLU.");
+    readAuthorsKeys(read);
     const experts = readExperts(read, { experts: ["num_local_experts"], topK: ["num_experts_per_tok"] });
     const attention = readExpertAttention(read, experts);
     const router = { name: "topK", renormalise: true };
@@ -26,6 +27,13 @@ export const jetmoe: Family = {
   },
   layer: () => LAYER,
 };
+
+/** Keys of the authors' own code, which say what transformers' class computes anyway. */
+function readAuthorsKeys(read: ConfigReader): void {
+  read.ignore("length", "num_layers");
+  for (const key of ["bias", "glu"]) read.only(key, true, "the experts of this family have it.");
+  read.only("rotary_percent", 1, "this family rotates all dimensions.");
+}
 
 function readExpertAttention(read: ConfigReader, experts: { numExperts: number; topK: number }): ExpertAttentionConfig {
   const [numKeyValueHeads, headDim] = [read.size("num_key_value_heads", 16), read.size("kv_channels", 128)];

@@ -95,6 +95,6 @@ export function readSliding<T extends AttentionConfig>(read: ConfigReader, full:
 export function ignoreHarmless(read: ConfigReader): void {
   read.ignore("model_type", "architectures", "transformers_version", "dtype", "torch_dtype", "_name_or_path", "use_cache");
   read.ignore("bos_token_id", "pad_token_id", "initializer_range", "return_dict", "chunk_size_feed_forward", "problem_type");
-  read.ignore("output_router_logits", "output_attentions", "output_hidden_states", "id2label", "label2id", "pretraining_tp");
+  read.ignore("output_router_logits", "output_attentions", "output_hidden_states", "id2label", "label2id", "pretraining_tp", "auto_map");
   read.only("is_encoder_decoder", false, "this is a decoder.");
 }
