@@ -105,6 +105,19 @@ describe("saveModel", () => {
   });
 });
 
+describe("tensors that a file need not have", () => {
+  it("tables of positions, and the head of tied embeddings, are left aside; a head that is not tied is not", async () => {
+    const spare = { shape: [4], data: new Float32Array(4) };
+    const old = await checkpointOf("llama", (tensors) => void (tensors["model.layers.0.self_attn.rotary_emb.inv_freq"] = spare));
+    disposeParameters(await loadModel(old));
+    const tied = "qwen3_moe_tied_yarn_window_bias";
+    const twice = await checkpointOf(tied, (tensors) => void (tensors["lm_head.weight"] = tensors["model.embed_tokens.weight"]!));
+    disposeParameters(await loadModel(twice));
+    const odd = await checkpointOf("llama", (tensors) => void (tensors["lm_head.scale"] = spare));
+    await expect(loadModel(odd)).rejects.toThrow("Unexpected: lm_head.scale");
+  });
+});
+
 describe("weights that are not numbers", () => {
   it.each([NaN, Infinity, -Infinity])("%s is named with its place", async (value) => {
     const dir = await checkpointOf("qwen3_moe", (tensors) => (tensors["model.layers.1.mlp.experts.3.up_proj.weight"]!.data[17] = value));

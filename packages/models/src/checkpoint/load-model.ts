@@ -63,5 +63,10 @@ export async function loadModel(path: string, { weights = "float32" }: LoadOptio
 async function readInto(model: MoeTransformer, reader: TensorReader, folder: string, format?: PackedFormat): Promise<void> {
   const { config } = model;
   const { unused = () => false } = findFamily(config.family)!;
-  await fillParameters(model, (shapes) => parameterPlaces(config, shapes), reader, { in: "loadModel", folder, unused: (name) => unused(name, config), format });
+  await fillParameters(model, (shapes) => parameterPlaces(config, shapes), reader, { in: "loadModel", folder, unused: (name) => unused(name, config) || isSpare(name, config), format });
+}
+
+/** Tables of positions, which older files hold and nobody needs, and the head of a model whose head is the embedding matrix. */
+function isSpare(name: string, { tieEmbeddings }: ModelConfig): boolean {
+  return name.endsWith(".rotary_emb.inv_freq") || (tieEmbeddings && name === "lm_head.weight");
 }
