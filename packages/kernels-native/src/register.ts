@@ -11,7 +11,8 @@ import { createNativeBackend, type NativeBackend } from "./native-backend.js";
 export const nativeBackendName = "moekit-native";
 
 /**
- * How products with weights are computed: with float32, or with inputs rounded to bfloat16 and float32 sums.
+ * How products with weights are computed: with float32, with inputs rounded to bfloat16 and float32 sums, or so with
+ * products of packed weights as integers.
  * @example const precision: NativePrecision = "bf16";
  */
 export type NativePrecision = "f32" | "bf16" | "int8";

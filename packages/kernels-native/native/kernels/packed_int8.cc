@@ -22,6 +22,8 @@ struct GroupScale {
     scale = finite ? most / 127 : __builtin_nanf("");
     inverse = finite && most > 0 ? 127 / most : 0;
   }
+  // NaN gets a code as well, because its scale is one.
+  IntVec codes(Vec x) const { return toInt(min(mul(broadcast(inverse), x), broadcast(127))); }
 
  private:
   static float largestBits(const float* x, int count) {
@@ -67,7 +69,7 @@ Activations round(const PackedRows& rows, int64_t columns, Scratch& scratch) {
       const GroupScale scale(x + g * group, group);
       IntVec total = broadcastInt(0);
       for (int i = 0; i < group; i += kWidth) {
-        const IntVec q = toInt(mul(broadcast(scale.inverse), load(x + g * group + i)));
+        const IntVec q = scale.codes(load(x + g * group + i));
         total = addInt(total, q);
         _mm_storeu_si128(reinterpret_cast<__m128i*>(a.codes + n * columns + g * group + i), _mm512_cvtepi32_epi8(q));
       }
@@ -185,8 +187,8 @@ void multiply(const PackedMatrix& w, int64_t from, int64_t to, const PackedRows&
     for (int64_t k = 0; k < w.columns; k += F::kGroup) {
       const GroupScale scale(rows.x + n * rows.ldx + k, F::kGroup);
       for (int i = 0; i < F::kGroup; i += kWidth) {
-        const Vec q = toFloat(toInt(mul(broadcast(scale.inverse), load(rows.x + n * rows.ldx + k + i))));
-        store(x + n * w.columns + k + i, mul(broadcast(scale.scale), q));
+        const IntVec q = scale.codes(load(rows.x + n * rows.ldx + k + i));
+        store(x + n * w.columns + k + i, mul(broadcast(scale.scale), toFloat(q)));
       }
     }
   }

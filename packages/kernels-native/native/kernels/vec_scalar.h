@@ -68,9 +68,11 @@ inline Vec sqrt(Vec a) {
 }
 
 inline IntVec broadcastInt(int32_t x) { return IntVec{x, x, x, x}; }
-inline IntVec addInt(IntVec a, IntVec b) { return a + b; }
-inline IntVec subInt(IntVec a, IntVec b) { return a - b; }
-template <int N> inline IntVec shiftLeft(IntVec a) { return (IntVec)((__attribute__((vector_size(16))) uint32_t)a << N); }
+// Unsigned, because what is shifted or added up out of range wraps.
+typedef uint32_t UnsignedVec __attribute__((vector_size(16)));
+inline IntVec addInt(IntVec a, IntVec b) { return (IntVec)((UnsignedVec)a + (UnsignedVec)b); }
+inline IntVec subInt(IntVec a, IntVec b) { return (IntVec)((UnsignedVec)a - (UnsignedVec)b); }
+template <int N> inline IntVec shiftLeft(IntVec a) { return (IntVec)((UnsignedVec)a << N); }
 template <int N> inline IntVec shiftRight(IntVec a) { return a >> N; }
 inline Vec toFloat(IntVec a) { return __builtin_convertvector(a, Vec); }
 // Rounds to the nearest integer; |a| < 2^22.

@@ -161,7 +161,7 @@ void packedWeights(const InstructionSet& set) {
   const Format formats[] = {{1, 2}, {1, 2}, {1, 1}, {32, 34}, {32, 18}, {32, 20}, {32, 22}, {32, 24}, {256, 144}, {256, 176}, {256, 210}, {32, 17}};
   for (int f = 0; f < 12; f++) {
     const int64_t I = formats[f].unit == 1 ? 67 : formats[f].unit, rowBytes = I / formats[f].unit * formats[f].bytes;
-    for (int64_t N : {0, 1, 3, 7, 9}) {
+    for (int64_t N : {0, 1, 3, 7, 25}) {
       for (int64_t O : {1, 5, 70}) {
         const std::vector<double> sizes{double(N), double(O), double(I), double(f)};
         Call("packedMatmul").floats(N * I).bytes(O * rowBytes).floats(N * O).numbers(sizes).run(set);
@@ -283,7 +283,10 @@ void everything() {
       experts(set);
     }
     convolutions(set);
-    packedWeights(set);
+    for (const char* name : {"int8", "bf16", "f32"}) {
+      choosePrecision(name);
+      packedWeights(set);
+    }
     attentions(set);
     rowOps(set);
     moves(set);
