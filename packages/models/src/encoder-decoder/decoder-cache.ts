@@ -33,7 +33,7 @@ export class DecoderCache {
     return this.counts.get(layer);
   }
 
-  /** Replaces what {@link taken} returns. */
+  /** Replaces what {@link DecoderCache.taken} returns. */
   keepTaken(layer: number, taken: tf.Tensor2D): void {
     this.counts.get(layer)?.dispose();
     this.counts.set(layer, tf.keep(tf.clone(taken)));

@@ -45,7 +45,7 @@ export class KeyValueCache {
     return this.states.get(layer);
   }
 
-  /** Replaces what {@link state} returns. */
+  /** Replaces what {@link KeyValueCache.state} returns. */
   keepState(layer: number, state: tf.Tensor4D): void {
     this.states.get(layer)?.dispose();
     this.states.set(layer, tf.keep(tf.clone(state)));
