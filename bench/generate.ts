@@ -1,17 +1,26 @@
 /**
- * Loading, prefill of 512 tokens and decoding with packed weights, beside llama.cpp on the same files in the same run.
- * `--only q8_0` takes one format. The files (0.5 to 1.7 GB) are made in the folder for temporary files on first use.
+ * Loading, prefill of 512 tokens and decoding with packed weights, beside llama.cpp on the same files and, for bf16, PyTorch
+ * (`PEERS_PYTHON`), in the same run. Products are computed in float32 and in the precision that is made for the format:
+ * llama.cpp rounds activations to 8 bits too. `--only q8_0` takes one format. The files (0.5 to 1.7 GB) are made in the folder for temporary files on first use.
  */
 import { statSync } from "node:fs";
 import { open } from "node:fs/promises";
 import * as tf from "@tensorflow/tfjs";
 import { disposeParameters } from "@moekit/core";
+import type * as Native from "@moekit/kernels-native";
 import { KeyValueCache, loadModel, type GgufExportType, type MoeTransformer } from "@moekit/models";
 import { type Measured, onBackends, type Options, type Outcome, type Result, summary } from "./lib/benchmark.ts";
 import { syntheticGguf } from "./lib/synthetic-model.ts";
 import { type LlamaPeer, openLlamaCpp } from "./peers/llama-cpp.ts";
+import { openPython } from "./peers/python.ts";
 
-const FORMATS: readonly GgufExportType[] = ["q8_0", "q4_0", "bf16"];
+/** Not bundled: the kernels are those that the backend has registered. */
+const packageName = "@moekit/kernels-native";
+const native = (await import(packageName)) as typeof Native;
+
+/** Precisions of products by format, exact and fast. */
+const PRECISIONS: Partial<Record<GgufExportType, readonly Native.NativePrecision[]>> = { q8_0: ["f32", "int8"], q4_0: ["f32", "int8"], bf16: ["f32", "bf16"] };
+const FORMATS = Object.keys(PRECISIONS) as GgufExportType[];
 const [PREFILL, DECODE] = [512, 48];
 const THREADS = 2;
 const IDS = Array.from({ length: PREFILL }, (_, i) => 1 + ((i * 37) % 4000));
@@ -34,14 +43,46 @@ async function measureFormat(format: GgufExportType, runs: number): Promise<Meas
   if (typeof peer === "string") console.error(`bench generate: without llama.cpp: ${peer}`);
   const other = typeof peer === "string" ? undefined : peer;
   if (other) await check(model, other);
-  const times = { ours: [] as Times[], theirs: [] as Times[] };
+  const precisions = PRECISIONS[format]!;
+  const ours = new Map(precisions.map((precision) => [precision, [] as Times[]]));
+  const theirs: Times[] = [];
   for (let i = 0; i <= runs; i++) {
-    times.ours.push(await ourTimes(model));
-    if (other) times.theirs.push(await theirTimes(other));
+    for (const precision of precisions) {
+      native.setNativePrecision(precision);
+      ours.get(precision)!.push(await ourTimes(model));
+    }
+    if (other) theirs.push(await theirTimes(other));
   }
+  native.setNativePrecision("f32");
   disposeParameters(model);
   await other?.close();
-  return [load, ...resultsOf(format, times)];
+  const torch = format === "bf16" ? await torchTimes(runs) : new Map<string, Times>();
+  return [load, ...precisions.flatMap((precision) => resultsOf(`${format}, products in ${precision}`, ours.get(precision)!, new Map([...peerOf("llama.cpp", theirs), ...torch])))];
+}
+
+/** The median of rounds after the first, in which each side warms up. */
+function peerOf(name: string, times: readonly Times[]): [string, Times][] {
+  const median = (part: keyof Times) => summary(times.slice(1).map((time) => time[part])).ms;
+  return times.length > 1 ? [[name, { prefill: median("prefill"), decode: median("decode") }]] : [];
+}
+
+/** The faster of the ways in which transformers runs experts. */
+async function torchTimes(runs: number): Promise<Map<string, Times>> {
+  const peer = await openPython("generate_torch.py", THREADS);
+  if (typeof peer === "string") console.error(`bench generate: without PyTorch: ${peer}`);
+  if (typeof peer === "string") return new Map();
+  const fastest = async (part: string) => {
+    const medians: number[] = [];
+    for (const experts of ["grouped_mm", "eager"]) {
+      const times: number[] = [];
+      for (let i = 0; i < runs; i++) times.push(await peer.time(`${part} bf16 ${experts}`));
+      medians.push(summary(times).ms);
+    }
+    return Math.min(...medians);
+  };
+  const times = { prefill: await fastest("prefill"), decode: await fastest("decode") };
+  peer.close();
+  return new Map([[peer.name, times]]);
 }
 
 interface Times {
@@ -49,14 +90,13 @@ interface Times {
   readonly decode: number;
 }
 
-/** Both sides have seen one whole round before the clock counts. */
-function resultsOf(format: string, { ours, theirs }: { ours: Times[]; theirs: Times[] }): Measured[] {
+function resultsOf(format: string, ours: readonly Times[], peers: ReadonlyMap<string, Times>): Measured[] {
   return (["prefill", "decode"] as const).map((part) => {
-    const [own, other] = [ours, theirs].map((times) => times.slice(1).map((time) => time[part]));
     const tokens = part === "prefill" ? PREFILL : 1;
-    const timing = summary(own!);
-    const peer = other!.length > 0 ? summary(other!).ms : undefined;
-    return { name: `${part} ${format}`, ...timing, facts: { "tokens/s": (tokens / timing.ms) * 1000, ...(peer && { "llama.cpp tokens/s": (tokens / peer) * 1000, "times llama.cpp": peer / timing.ms }) } };
+    const timing = summary(ours.slice(1).map((time) => time[part]));
+    const facts: Record<string, number> = { "tokens/s": (tokens / timing.ms) * 1000 };
+    for (const [name, times] of peers) Object.assign(facts, { [`${name} tokens/s`]: (tokens / times[part]) * 1000, [`times ${name}`]: times[part] / timing.ms });
+    return { name: `${part} ${format}`, ...timing, facts };
   });
 }
 
