@@ -13,7 +13,7 @@ function newest(name) {
   return file && { file, ...JSON.parse(readFileSync(results + file, "utf8")) };
 }
 
-const [kernels, peaks, load, memory] = ["kernels", "peaks", "load", "memory"].map(newest);
+const [kernels, peaks, load, memory, generate] = ["kernels", "peaks", "load", "memory", "generate"].map(newest);
 
 /** Bytes that a work moves at least: what it reads and writes once in float32. T tokens, K slots, D and F widths, E experts. */
 const [N, T, K, D, F, E] = [1024, 512, 8, 1024, 512, 64];
@@ -34,6 +34,17 @@ function kernelTable() {
   return ["| work | ms, median (range) | rate | peers, same unit (ours is so many times as fast) |", "| --- | --- | --- | --- |", ...rows].join("\n");
 }
 
+/** One row per work: ours, and each peer with how many times ours is as fast. */
+function generateTable() {
+  const rows = generate.results.map(({ name, ms, facts }) => {
+    const peers = Object.keys(facts).filter((key) => key.startsWith("times ")).map((key) => `${key.slice(6)}: ${number(facts[`${key.slice(6)} tokens/s`])} (${number(facts[key])} x)`);
+    const rate = facts["tokens/s"] ? `${number(facts["tokens/s"])} tokens/s` : `${number(facts["GB/s"])} GB/s`;
+    const others = facts["plain read GB/s"] ? [`plain reading: ${number(facts["plain read GB/s"])} GB/s`] : peers;
+    return `| ${name} | ${number(ms)} | ${rate} | ${others.join("<br>")} |`;
+  });
+  return ["| work | ms, median | rate | peers (ours is so many times as fast) |", "| --- | --- | --- | --- |", ...rows].join("\n");
+}
+
 function factsTable(receipts) {
   const rows = receipts.filter(Boolean).flatMap(({ results: all }) => all.map(({ name, ms, facts }) => `| ${name} | ${ms ? `${number(ms)} ms` : ""} | ${Object.entries(facts).map(([key, value]) => `${key} ${number(value)}`).join(", ")} |`));
   return ["| measured | median | |", "| --- | --- | --- |", ...rows].join("\n");
@@ -41,7 +52,7 @@ function factsTable(receipts) {
 
 function sources() {
   const { cpu, cores, node, commit } = kernels.machine;
-  const files = [kernels, peaks, load, memory].filter(Boolean).map(({ file, load: { before }, loaded }) => `\`${file}\` (load ${before}${loaded ? ", **busy machine: take these with care**" : ""})`);
+  const files = [kernels, generate, peaks, load, memory].filter(Boolean).map(({ file, load: { before }, loaded }) => `\`${file}\` (load ${before}${loaded ? ", **busy machine: take these with care**" : ""})`);
   return `${cpu}, ${cores} cores, Node ${node}, commit ${commit.slice(0, 7)}. Receipts: ${files.join(", ")}.`;
 }
 
@@ -85,6 +96,7 @@ function roofline() {
 const page = `${root}docs/performance.md`;
 let text = readFileSync(page, "utf8");
 text = fill(text, "kernels", kernelTable());
+text = fill(text, "generate", generateTable());
 text = fill(text, "others", factsTable([peaks, load, memory]));
 text = fill(text, "sources", sources());
 writeFileSync(page, text);
