@@ -20,23 +20,44 @@ export async function fillPacked(weight: PackedWeight, place: Place, reader: Ten
   const columns = shape.at(-1)!;
   const rows = shape.slice(0, -1).reduce((a, b) => a * b, 1);
   const wanted = format && (columns % format.blockSize === 0 ? format : bf16);
-  const bank = new Bank(place.names.length);
-  for (const name of place.names) {
-    const stored = await storedRows(name, place, shape, reader, bank);
-    if (stored && (!wanted || stored.format.name === wanted.name)) bank.add(stored);
-    else if (wanted) bank.add(packMatrix(await readValues(name, place, shape), [rows, columns], wanted));
-    else throw new CheckpointError(`loadModel: "${name}" is stored in float32, in 8-bit floats with scales, or not row by row. Say which format to pack it in, e.g. weights: "bf16".`);
+  weight.matrix = await stacked(place.names, async (name, into) => {
+    const stored = await storedRows(name, place, shape, reader, into);
+    if (stored && (!wanted || stored.format.name === wanted.name)) return stored;
+    if (wanted) return packMatrix(await readValues(name, place, shape), [rows, columns], wanted);
+    throw new CheckpointError(`loadModel: "${name}" is stored in float32, in 8-bit floats with scales, or not row by row. Say which format to pack it in, e.g. weights: "bf16".`);
+  });
+}
+
+/** Tensors that are read at the same time: enough to keep a disk busy, few enough to need little memory. */
+const AT_ONCE = 8;
+
+/** Matrices of one format and size below each other, e.g. those of the experts of a layer, each read into its place where that can be. */
+async function stacked(names: readonly string[], read: (name: string, into?: Uint8Array) => Promise<PackedMatrix>): Promise<PackedMatrix> {
+  const first = await read(names[0]!);
+  if (names.length === 1) return first;
+  const { format, shape: [rows, columns], bytes: { length } } = first;
+  // Not filled with zeros first: every byte is going to be written.
+  const bytes = Buffer.allocUnsafeSlow(names.length * length);
+  bytes.set(first.bytes);
+  const readTo = async (index: number) => {
+    const into = bytes.subarray(index * length, (index + 1) * length);
+    const { format: other, bytes: own } = await read(names[index]!, into);
+    if (other.name !== format.name) throw new CheckpointError(`loadModel: experts of one layer are stored in ${format.name} and ${other.name}. Say which format to pack them in.`);
+    if (own.buffer !== into.buffer) into.set(own);
+  };
+  for (let from = 1; from < names.length; from += AT_ONCE) {
+    await Promise.all(Array.from({ length: Math.min(AT_ONCE, names.length - from) }, (_, i) => readTo(from + i)));
   }
-  weight.matrix = bank.matrix();
+  return { format, shape: [names.length * rows, columns], bytes };
 }
 
 /** The rows of a view in the bytes of the file; undefined if the tensor is float32 there, or its rows are not those of the view. */
-async function storedRows(name: string, place: Place, shape: readonly number[], reader: TensorReader, bank: Bank): Promise<PackedMatrix | undefined> {
+async function storedRows(name: string, place: Place, shape: readonly number[], reader: TensorReader, into?: Uint8Array): Promise<PackedMatrix | undefined> {
   const columns = shape.at(-1)!;
   const isByRows = place.strides.at(-1) === 1 && place.fileShape.at(-1) === columns;
   if (!isByRows && place.strides.at(-1) === place.fileShape.at(-1)) return storedColumns(name, place, shape, reader);
   const isWholeTensor = isWhole(place, shape);
-  const stored = isByRows ? await reader.readPacked?.(name, isWholeTensor ? bank.next() : undefined) : undefined;
+  const stored = isByRows ? await reader.readPacked?.(name, isWholeTensor ? into : undefined) : undefined;
   if (!stored || isWholeTensor) return stored;
   return pickRows(stored, rowStarts(place, shape).map((element) => element / columns));
 }
@@ -54,38 +75,4 @@ function pickRows({ format, shape: [, columns], bytes }: PackedMatrix, rows: rea
   const picked = new Uint8Array(rows.length * rowBytes);
   rows.forEach((row, index) => picked.set(bytes.subarray(row * rowBytes, (row + 1) * rowBytes), index * rowBytes));
   return { format, shape: [rows.length, columns], bytes: picked };
-}
-
-/** Matrices of one format and size below each other, e.g. those of the experts of a layer. */
-class Bank {
-  private first?: PackedMatrix;
-  private bytes: Uint8Array = new Uint8Array(0);
-  private added = 0;
-
-  constructor(private readonly count: number) {}
-
-  /** Memory for the next matrix, once the first has shown how large they are. */
-  next(): Uint8Array | undefined {
-    if (!this.first) return undefined;
-    const size = this.first.bytes.length;
-    return this.bytes.subarray(this.added * size, (this.added + 1) * size);
-  }
-
-  add(matrix: PackedMatrix): void {
-    const { format, bytes } = matrix;
-    if (!this.first) {
-      this.first = matrix;
-      // Not filled with zeros first: every byte is going to be written.
-      this.bytes = this.count === 1 ? bytes : Buffer.allocUnsafeSlow(this.count * bytes.length);
-    }
-    if (format.name !== this.first.format.name) throw new CheckpointError(`loadModel: experts of one layer are stored in ${this.first.format.name} and ${format.name}. Say which format to pack them in.`);
-    const place = this.next()!;
-    if (place.byteOffset !== bytes.byteOffset || place.buffer !== bytes.buffer) place.set(bytes);
-    this.added++;
-  }
-
-  matrix(): PackedMatrix {
-    const { format, shape: [rows, columns] } = this.first!;
-    return { format, shape: [this.count * rows, columns], bytes: this.bytes };
-  }
 }
