@@ -73,13 +73,13 @@ const yAt = (rate) => HEIGHT - MARGIN - along(rate, Y_RANGE, HEIGHT - 2 * MARGIN
 function roofline() {
   const { f32, bf16, read } = peaks.results[0].facts;
   const line = (x1, y1, x2, y2, style) => `<line x1="${x1.toFixed(1)}" y1="${y1.toFixed(1)}" x2="${x2.toFixed(1)}" y2="${y2.toFixed(1)}" ${style}/>`;
-  const label = (x, y, text, style = "") => `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" ${style}>${text}</text>`;
+  const label = (x, y, text, style = "") => `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" paint-order="stroke" stroke="white" stroke-width="4" ${style}>${text}</text>`;
   const roofs = [["f32", f32], ["bf16", bf16]].filter(([, rate]) => rate).flatMap(([name, rate]) => [
     line(xAt(rate / read), yAt(rate), xAt(X_RANGE[1]), yAt(rate), 'stroke="#555"'),
     label(xAt(X_RANGE[1]) - 4, yAt(rate) - 6, `${name}: ${Math.round(rate)} GFLOP/s in registers`, 'text-anchor="end"'),
   ]);
   const top = bf16 ?? f32;
-  const slope = line(xAt(Y_RANGE[0] / read), yAt(Y_RANGE[0]), xAt(top / read), yAt(top), 'stroke="#555"');
+  const slope = line(xAt(X_RANGE[0]), yAt(read * X_RANGE[0]), xAt(top / read), yAt(top), 'stroke="#555"');
   const dots = kernels.results.filter(({ facts }) => facts["GFLOP/s"]).map(({ name, ms, facts }) => {
     const [x, y] = [xAt((facts["GFLOP/s"] * ms * 1e6) / bytesOf(name)), yAt(facts["GFLOP/s"])];
     return `<circle cx="${x.toFixed(1)}" cy="${y.toFixed(1)}" r="5" fill="${name.endsWith("bf16") ? "#c2410c" : "#1d4ed8"}"/>${label(x - 9, y + 4, `${name}: ${Math.round(facts["GFLOP/s"])}`, 'text-anchor="end"')}`;
@@ -89,8 +89,8 @@ function roofline() {
     ...[16, 32, 64, 128, 256, 512].map((value) => label(MARGIN - 8, yAt(value) + 4, value, 'text-anchor="end"')),
   ];
   const axes = [line(MARGIN, HEIGHT - MARGIN, WIDTH - MARGIN, HEIGHT - MARGIN, 'stroke="#999"'), line(MARGIN, MARGIN, MARGIN, HEIGHT - MARGIN, 'stroke="#999"')];
-  const names = [label(WIDTH / 2, HEIGHT - 16, "floating point operations per byte of memory that has to move", 'text-anchor="middle"'), label(MARGIN, MARGIN - 24, "GFLOP/s"), label(xAt(Y_RANGE[0] / read) + 40, yAt(Y_RANGE[0]) - 8, `memory: ${number(read)} GB/s`)];
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="12">\n<rect width="100%" height="100%" fill="white"/>\n${[...axes, ...ticks, ...names, slope, ...roofs, ...dots].join("\n")}\n</svg>\n`;
+  const titles = [label(WIDTH / 2, HEIGHT - 16, "floating point operations per byte of memory that has to move", 'text-anchor="middle"'), label(MARGIN, MARGIN - 24, "GFLOP/s"), label(xAt(X_RANGE[0]) + 16, yAt(read * X_RANGE[0]) + 4, `memory: ${number(read)} GB/s`)];
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="12">\n<rect width="100%" height="100%" fill="white"/>\n${[...axes, slope, ...ticks, ...titles, ...roofs, ...dots].join("\n")}\n</svg>\n`;
 }
 
 const page = `${root}docs/performance.md`;
