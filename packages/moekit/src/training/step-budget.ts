@@ -10,9 +10,10 @@ export interface StepBudget {
   readonly secondsPerStep: number;
 }
 
-const PROBE_STEPS = 12;
-/** The first steps also warm up kernels and the compiler. */
-const WARM_UP = 6;
+/** A first look, of which the first half warms up kernels and the compiler. */
+const FEW_STEPS = 12;
+/** Steps shorter than this get faster for longer, and are measured again over more of them. */
+const [SHORT_SECONDS, MANY_STEPS] = [0.2, 60];
 /** Evaluations in a run that does not say how often, but no more than one in so many steps. */
 const [EVALUATIONS, LEAST_STEPS_BETWEEN] = [8, 25];
 
@@ -47,6 +48,12 @@ function largest(fits: (value: number) => boolean): number {
 }
 
 async function measure(config: TrainingConfig, data: TrainingData): Promise<number> {
+  const seconds = await medianSeconds(FEW_STEPS, config, data);
+  return seconds < SHORT_SECONDS ? medianSeconds(MANY_STEPS, config, data) : seconds;
+}
+
+/** Of the second half of so many steps. */
+async function medianSeconds(steps: number, config: TrainingConfig, data: TrainingData): Promise<number> {
   const { training, seed } = config;
   const model = newModel(config, data);
   const seconds: number[] = [];
@@ -57,13 +64,13 @@ async function measure(config: TrainingConfig, data: TrainingData): Promise<numb
     schedule: constant({ peak: 1e-6 }),
     balancing: balancingTerms(training),
     accumulate: training.accumulate,
-    steps: PROBE_STEPS,
+    steps,
     seed,
     hooks: { onStep: ({ tokens, tokensPerSecond }) => void seconds.push(tokens / tokensPerSecond) },
   });
   await trainer.run();
   trainer.dispose();
   disposeParameters(model);
-  const measured = seconds.slice(WARM_UP).sort((a, b) => a - b);
+  const measured = seconds.slice(steps / 2).sort((a, b) => a - b);
   return measured[measured.length >> 1]!;
 }
