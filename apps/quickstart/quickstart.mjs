@@ -33,7 +33,7 @@ const settings = {
 
 const { values } = parseArgs({
   options: {
-    minutes: { type: "string", default: "4.9" }, // of training; reading, baselines and report take about half a minute more
+    minutes: { type: "string", default: "4.7" }, // of training; reading, baselines and report take about half a minute more
     steps: { type: "string" }, // a fixed number of steps instead
     backend: { type: "string", default: "auto" }, // see `npx moekit doctor`
     out: { type: "string" }, // folder to write
