@@ -1,7 +1,8 @@
-import { copyFile, mkdir, stat } from "node:fs/promises";
+import { copyFile, mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { exportGguf, type GgufExportType } from "../gguf/export-gguf.js";
 import { tokenizerMetadata } from "../gguf/tokenizer/tokenizer-metadata.js";
+import { exists } from "../io/exists.js";
 import { writeFileSafely } from "../io/write-files.js";
 import type { FloatDtype } from "../safetensors/dtypes.js";
 import type { HostTensor, LazyTensor } from "../safetensors/host-tensor.js";
@@ -95,11 +96,4 @@ function watched(reader: TensorReader, { onProgress, signal }: ConversionOptions
     },
     close: () => reader.close(),
   };
-}
-
-async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
 }

@@ -3,6 +3,7 @@ import { packedFormat } from "@moekit/core/packed";
 import { PACKED_INIT, ZERO_INIT } from "../blocks/model-init.js";
 import type { ModelConfig } from "../config/model-config.js";
 import { parseConfig } from "../config/parse-config.js";
+import type { GgufExportType } from "../gguf/export-gguf.js";
 import { findFamily } from "../families/index.js";
 import { MoeTransformer } from "../moe-transformer.js";
 import type { TensorReader } from "../safetensors/safetensors-file.js";
@@ -36,7 +37,7 @@ export interface LoadOptions {
  * See {@link LoadOptions}.
  * @example const weights: WeightFormat = "as-stored";
  */
-export type WeightFormat = "float32" | "as-stored" | "bf16" | "f16" | "q8_0" | "q4_0" | "q4_1" | "q5_0" | "q5_1" | "q4_K" | "q5_K" | "q6_K" | "mxfp4";
+export type WeightFormat = "float32" | "as-stored" | Exclude<GgufExportType, "f32">;
 
 /**
  * Loads a model from a Hugging Face folder (`config.json` with `model.safetensors` or shards) or a `.gguf` file. Strict:

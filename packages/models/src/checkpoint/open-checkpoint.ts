@@ -1,4 +1,4 @@
-import { readFile, stat } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { CheckpointError } from "@moekit/core";
 import { ConfigReader } from "../config/config-reader.js";
@@ -8,6 +8,7 @@ import { openGguf } from "../gguf/open-gguf.js";
 import { BlockScaledTensors } from "../safetensors/block-scaled.js";
 import { Mxfp4Tensors } from "../safetensors/mxfp4-tensors.js";
 import type { TensorReader } from "../safetensors/safetensors-file.js";
+import { isFile } from "../io/exists.js";
 import { openWeights } from "../safetensors/sharded.js";
 
 /**
@@ -66,11 +67,4 @@ async function readConfigFile(folder: string): Promise<HuggingFaceConfig> {
   }
   if (typeof json !== "object" || json === null || Array.isArray(json)) throw new CheckpointError(`loadConfig: ${path} must be a JSON object.`);
   return json as HuggingFaceConfig;
-}
-
-async function isFile(path: string): Promise<boolean> {
-  return stat(path).then(
-    (found) => found.isFile(),
-    () => false,
-  );
 }

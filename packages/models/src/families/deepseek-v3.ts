@@ -25,5 +25,5 @@ export const deepSeekV3: Family = {
 
 /** Of the authors' own code: where experts lie, and a loss that transformers does not have. */
 export function ignoreTrainingKeys(read: ConfigReader): void {
-  read.ignore("ep_size", "aux_loss_alpha", "seq_aux", "auto_map");
+  read.ignore("ep_size", "aux_loss_alpha", "seq_aux");
 }

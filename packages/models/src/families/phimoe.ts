@@ -16,7 +16,6 @@ export const phimoe: Family = {
     if (!["default", "longrope"].includes(attention.rotary!.rope.kind)) read.fail(`rope type ${attention.rotary!.rope.kind} is not supported; this family knows default and longrope.`);
     const feedForward = readMoe(read);
     read.only("hidden_dropout", 0, "dropout is not implemented.");
-    read.ignore("auto_map");
     const decoder = readDecoder(read, DEFAULTS);
     return { ...decoder, norm: { kind: "layer", eps: decoder.norm.eps }, headBias: read.flag("lm_head_bias", false), layers: layersOf(read, () => ({ attention, feedForward })) };
   },

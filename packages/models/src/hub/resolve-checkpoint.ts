@@ -1,7 +1,7 @@
-import { access } from "node:fs/promises";
 import { join } from "node:path";
 import { downloadFile, listFiles, modelInfo, type ListFileEntry } from "@huggingface/hub";
 import { CheckpointError } from "@moekit/core";
+import { exists } from "../io/exists.js";
 import { download, type RemoteFile } from "./download.js";
 import { HubCache } from "./hub-cache.js";
 import { parseHubId, type HubId } from "./hub-id.js";
@@ -114,11 +114,4 @@ function explain({ repo }: HubId, error: unknown): unknown {
   if (status === 401 || status === 403) return new CheckpointError(`resolveCheckpoint: ${repo} does not exist or needs permission. Accept its terms on the Hub, and set HF_TOKEN.`, { cause: error });
   if (status === 404) return new CheckpointError(`resolveCheckpoint: the Hub has no model ${repo} at this revision.`, { cause: error });
   return error;
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }

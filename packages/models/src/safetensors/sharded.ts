@@ -1,6 +1,7 @@
-import { access, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { CheckpointError, type PackedMatrix } from "@moekit/core";
+import { exists } from "../io/exists.js";
 import type { TensorInfo } from "./header.js";
 import type { HostTensor } from "./host-tensor.js";
 import { SafetensorsFile, type TensorReader } from "./safetensors-file.js";
@@ -89,11 +90,4 @@ function checkIndex(shardOf: ReadonlyMap<string, string>, shards: ReadonlyMap<st
     for (const name of shard.tensors.keys())
       if (shardOf.get(name) !== file) throw new CheckpointError(`openWeights: ${file} holds "${name}", which the index does not place there. The shards are of different checkpoints.`);
   }
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }

@@ -1,8 +1,9 @@
-import { readFile, stat } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { CheckpointError } from "@moekit/core";
 import { GgufFile } from "../gguf/gguf-file.js";
 import { tokenizerFilesOfGguf } from "../gguf/tokenizer/tokenizer-of-gguf.js";
+import { isFile } from "../io/exists.js";
 import { createTokenizer, type TextTokenizer, type TokenizerFiles } from "./tokenizer.js";
 
 /**
@@ -35,13 +36,6 @@ async function readFromGguf(path: string): Promise<TokenizerFiles | undefined> {
   const file = await GgufFile.open(path);
   await file.close();
   return tokenizerFilesOfGguf(file.metadata);
-}
-
-async function isFile(path: string): Promise<boolean> {
-  return stat(path).then(
-    (found) => found.isFile(),
-    () => false,
-  );
 }
 
 async function readText(path: string): Promise<string | undefined> {

@@ -1,12 +1,12 @@
-import { convertCheckpoint, type ConversionTarget, type FloatDtype, type GgufExportType } from "@moekit/models";
+import { convertCheckpoint, type ConversionTarget, type GgufExportType } from "@moekit/models";
 import { checkpointPath } from "../terminal/checkpoint-path.js";
 import { command } from "../terminal/command.js";
 import { UsageError } from "../terminal/exit-codes.js";
 import { interruptible } from "../terminal/interruptible.js";
+import { DTYPES, formatByName, PACKED_FORMATS } from "../terminal/number-formats.js";
 import { progressBar } from "../terminal/progress-bar.js";
 
-const DTYPES: Record<"f32" | "f16" | "bf16", FloatDtype> = { f32: "F32", f16: "F16", bf16: "BF16" };
-const TYPES = ["f32", "f16", "bf16", "q8_0", "q4_0", "q4_1", "q5_0", "q5_1", "q4_K", "q5_K", "q6_K", "mxfp4"] as const satisfies readonly GgufExportType[];
+const TYPES = ["f32", ...PACKED_FORMATS] as const satisfies readonly GgufExportType[];
 
 export const convert = command({
   name: "convert",
@@ -43,7 +43,7 @@ function targetOf({ to, quantize, dtype }: { to: string; quantize?: string; dtyp
     return { to, dtype: dtype === undefined ? undefined : DTYPES[dtype as keyof typeof DTYPES] };
   }
   if (dtype !== undefined) throw new UsageError("--dtype is for --to safetensors; a GGUF file takes --quantize");
-  const type = TYPES.find((known) => known.toLowerCase() === quantize?.toLowerCase());
+  const type = quantize === undefined ? undefined : formatByName(TYPES, quantize);
   if (quantize !== undefined && !type) throw new UsageError(`--quantize must be one of ${TYPES.join(", ")}; got ${quantize}`);
   return { to: "gguf", quantize: type };
 }

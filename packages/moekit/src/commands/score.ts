@@ -1,12 +1,12 @@
 import { selectBackend, type BackendName } from "@moekit/backend";
 import { ConfigError, DataError, disposeParameters } from "@moekit/core";
-import { isEncoderDecoder, loadEncoderDecoder, loadModel, readConfigOf, scoreEncoderDecoder, scoreModel, writeSafetensors, type FloatDtype, type HostTensor } from "@moekit/models";
+import { isEncoderDecoder, loadEncoderDecoder, loadModel, readConfigOf, scoreEncoderDecoder, scoreModel, writeSafetensors, type HostTensor } from "@moekit/models";
 import { checkpointPath } from "../terminal/checkpoint-path.js";
 import { backendFlag, command } from "../terminal/command.js";
+import { DTYPES } from "../terminal/number-formats.js";
 import { weightFormat, weightsFlag } from "../terminal/weights-flag.js";
 import { readIds, type GivenIds } from "./read-ids.js";
 
-const DTYPES: Record<"f32" | "f16" | "bf16", FloatDtype> = { f32: "F32", f16: "F16", bf16: "BF16" };
 
 export const score = command({
   name: "score",

@@ -3,20 +3,22 @@ import { type HostArray, type HostInputs, type OpCase, uniform } from "../op-cas
 import type { Activation } from "./activation.js";
 import { expertMlpOp } from "./expert-mlp.js";
 
-interface Sizes {
+/** Rows of each expert, rows of none, and widths. */
+export interface Sizes {
   readonly counts: readonly number[];
   readonly spare?: number;
   readonly dim: number;
   readonly hidden: number;
 }
 
-interface Form {
+/** What kind of expert. */
+export interface Form {
   readonly activation: Activation;
   readonly gated: boolean;
   readonly bias: boolean;
 }
 
-const SWIGLU: Form = { activation: "silu", gated: true, bias: false };
+export const SWIGLU: Form = { activation: "silu", gated: true, bias: false };
 const ODD: Sizes = { counts: [3, 0, 5, 1], spare: 2, dim: 5, hidden: 7 };
 
 function mlpCase(name: string, { counts, spare = 0, dim, hidden }: Sizes, { activation, gated, bias }: Form): OpCase {

@@ -1,25 +1,10 @@
 import { bf16, packedFormats, q4_0, q4_K, q6_K, q8_0 } from "../../packed.js";
 import { type PackedFormat, type PackedMatrix, packMatrix, unpackRows } from "../../packed/packed-matrix.js";
-import type { Activation } from "../expert-mlp/activation.js";
-import { mlpByLoop } from "../expert-mlp/expert-mlp.cases.js";
+import { type Form, mlpByLoop, type Sizes, SWIGLU } from "../expert-mlp/expert-mlp.cases.js";
 import { host, offsetsOf } from "../host-loops.js";
 import { type HostArray, type HostInputs, type OpCase, uniform } from "../op-case.js";
 import { packedExpertMlpOp } from "./packed-expert-mlp.js";
 
-interface Sizes {
-  readonly counts: readonly number[];
-  readonly spare?: number;
-  readonly dim: number;
-  readonly hidden: number;
-}
-
-interface Form {
-  readonly activation: Activation;
-  readonly gated: boolean;
-  readonly bias: boolean;
-}
-
-const SWIGLU: Form = { activation: "silu", gated: true, bias: false };
 const ODD = { counts: [3, 0, 5, 1], spare: 2 };
 
 function packedMlpCase(name: string, formats: { up: PackedFormat; down: PackedFormat }, { counts, spare = 0, dim, hidden }: Sizes, { activation, gated, bias }: Form): OpCase {
