@@ -1,58 +1,11 @@
-/** llama.cpp itself, through the addon that node-llama-cpp ships for this platform, to judge the files that we write. */
-import { existsSync } from "node:fs";
-import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+/** llama.cpp itself, to judge the files that we write. */
+import { llamaAddon, messages } from "./llama-addon.js";
 
-interface Addon {
-  markLoaded(): boolean;
-  setLoggerLogLevel(level: number): void;
-  setLogger(logger: (level: number, message: string) => void): void;
-  loadBackends(folder?: string): void;
-  init(): Promise<void>;
-  AddonModel: new (path: string, options: object) => { init(): Promise<boolean>; dispose(): Promise<void>; tokenize(text: string, special: boolean): Uint32Array };
-  AddonContext: new (model: object, options: object) => Context;
-  AddonSampler: new (model: object) => { applyConfig(config: object): void; dispose(): void };
-}
-
-interface Context {
-  init(): Promise<boolean>;
-  dispose(): Promise<void>;
-  initBatch(size: number): void;
-  addToBatch(sequence: number, first: number, tokens: Uint32Array, logitsAt: Uint32Array): Uint32Array;
-  decodeBatch(): Promise<void>;
-  sampleToken(at: number, sampler: object, probabilities: boolean, confidence: boolean, logits: boolean): Promise<[number, unknown, unknown, number[]]>;
-}
-
-const PACKAGE = `@node-llama-cpp/${process.platform === "darwin" ? "mac" : process.platform === "win32" ? "win" : "linux"}-${process.arch}`;
-
-/** Why llama.cpp cannot be asked here; undefined if it can. */
-export const noLlamaCpp: string | undefined = addonPath() ? undefined : `${PACKAGE} is not installed`;
-
-/** The package exports no path, so it is looked for as Node does. */
-function addonPath(): string | undefined {
-  const folders = createRequire(import.meta.url).resolve.paths(PACKAGE) ?? [];
-  return folders.map((folder) => join(folder, PACKAGE, "bins", PACKAGE.split("/")[1]!, "llama-addon.node")).find((path) => existsSync(path));
-}
-
-let loading: Promise<Addon> | undefined;
-const messages: string[] = [];
-
-/** One copy for the process: the addon cannot be loaded twice. */
-async function loadAddon(): Promise<Addon> {
-  const path = addonPath()!;
-  const addon = createRequire(import.meta.url)(path) as Addon;
-  addon.markLoaded();
-  addon.setLogger((_level, message) => messages.push(message));
-  addon.setLoggerLogLevel(2);
-  addon.loadBackends();
-  addon.loadBackends(dirname(path));
-  await addon.init();
-  return addon;
-}
+export { noLlamaCpp } from "./llama-addon.js";
 
 /** Logits of llama.cpp at each position, or its messages where it refuses the file. */
 export async function llamaCppLogits(path: string, ids: readonly number[], vocabSize: number): Promise<Float32Array[]> {
-  const addon = await (loading ??= loadAddon());
+  const addon = await llamaAddon();
   messages.length = 0;
   const model = new addon.AddonModel(path, { addonExports: addon, gpuLayers: 0, useMmap: false });
   if (!(await model.init())) throw new Error(`llama.cpp does not load ${path}: ${messages.join("\n")}`);
@@ -73,7 +26,7 @@ export async function llamaCppLogits(path: string, ids: readonly number[], vocab
 
 /** Token ids of llama.cpp for texts, with special tokens in them recognised and none added. */
 export async function llamaCppTokens(path: string, texts: readonly string[]): Promise<number[][]> {
-  const addon = await (loading ??= loadAddon());
+  const addon = await llamaAddon();
   messages.length = 0;
   const model = new addon.AddonModel(path, { addonExports: addon, gpuLayers: 0, useMmap: false, vocabOnly: true });
   if (!(await model.init())) throw new Error(`llama.cpp does not load ${path}: ${messages.join("\n")}`);
