@@ -16,12 +16,22 @@ export type ParameterMap = Record<string, tf.Variable>;
  * @example parameters(model)["layers.0.moe.router.weight"].shape;
  */
 export function parameters(module: object): ParameterMap {
-  const found: ParameterMap = {};
+  return partsByPath(module, (value) => value instanceof tf.Variable);
+}
+
+/**
+ * Collects the parts of a kind by walking the fields and arrays of a module, by dotted path; each once, under its first path.
+ *
+ * @param isPart - What to collect; it is not walked into.
+ * @example partsByPath(model, (value) => value instanceof MoeLayer);
+ */
+export function partsByPath<T extends object>(module: object, isPart: (value: object) => value is T): Record<string, T> {
+  const found: Record<string, T> = {};
   const seen = new Set<object>();
   const walk = (value: unknown, path: string): void => {
     if (typeof value !== "object" || value === null || ArrayBuffer.isView(value) || seen.has(value)) return;
     seen.add(value);
-    if (value instanceof tf.Variable) found[path] = value;
+    if (isPart(value)) found[path] = value;
     else if (!(value instanceof tf.Tensor)) for (const [key, child] of Object.entries(value)) walk(child, path ? `${path}.${key}` : key);
   };
   walk(module, "");

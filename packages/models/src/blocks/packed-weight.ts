@@ -1,4 +1,4 @@
-import { ConfigError, type PackedMatrix } from "@moekit/core";
+import { ConfigError, partsByPath, type PackedMatrix } from "@moekit/core";
 
 /**
  * A parameter that is kept in low precision and computed with directly; a constant, so it is no parameter to train.
@@ -22,14 +22,5 @@ export class PackedWeight {
 
 /** The packed weights of a module by dotted path, as `parameters` finds variables. */
 export function packedWeights(module: object): Record<string, PackedWeight> {
-  const found: Record<string, PackedWeight> = {};
-  const seen = new Set<object>();
-  const walk = (value: unknown, path: string): void => {
-    if (typeof value !== "object" || value === null || ArrayBuffer.isView(value) || seen.has(value)) return;
-    seen.add(value);
-    if (value instanceof PackedWeight) found[path] = value;
-    else for (const [key, child] of Object.entries(value)) walk(child, path ? `${path}.${key}` : key);
-  };
-  walk(module, "");
-  return found;
+  return partsByPath(module, (value) => value instanceof PackedWeight);
 }
