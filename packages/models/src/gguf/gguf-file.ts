@@ -79,6 +79,13 @@ export class GgufFile {
     return { format, shape: [end - first, columnsOf(info)], bytes: await this.bytesAt(begin, stop, into) };
   }
 
+  /** Fills `target` with the bytes of whole rows from `first` on, at once, also after closing. @throws CheckpointError if there are no such rows, or the file is gone or has changed. */
+  readRowBytesSync(name: string, first: number, target: Uint8Array): void {
+    const info = this.info(name);
+    const { begin, end } = this.rowRange(name, first, first + target.length / tensorBytes(info.type, columnsOf(info)));
+    this.source.readSync(target.subarray(0, end - begin), begin);
+  }
+
   /** Rows `[first, end)` of a tensor as float32, `[end - first, columns]`. @throws CheckpointError if there are no such rows or the type cannot be decoded. */
   async readRows(name: string, first = 0, end = rowsOf(this.info(name))): Promise<Float32Array> {
     this.rowRange(name, first, end);

@@ -1,8 +1,10 @@
-import { CheckpointError, type PackedMatrix } from "@moekit/core";
+import { CheckpointError, packedBytes, type PackedFormat, type PackedMatrix } from "@moekit/core";
 import type { HuggingFaceConfig } from "../config/model-config.js";
 import type { TensorInfo } from "../safetensors/header.js";
 import { elements, type HostTensor } from "../safetensors/host-tensor.js";
+import { forEachRun } from "../io/row-runs.js";
 import type { TensorReader } from "../safetensors/safetensors-file.js";
+import type { StoredRows } from "../safetensors/stored-rows.js";
 import type { GgufFamily } from "./families/gguf-family.js";
 import { formatOf } from "./formats.js";
 import type { GgufFile } from "./gguf-file.js";
@@ -18,6 +20,13 @@ interface Piece {
   readonly firstRow: number;
   readonly matrices: Matrices;
   readonly isVector: boolean;
+}
+
+/** A tensor of one packed format. */
+interface Stored {
+  readonly format: PackedFormat;
+  readonly shape: readonly [rows: number, columns: number];
+  readonly pieces: readonly Piece[];
 }
 
 /**
@@ -60,26 +69,42 @@ export class HuggingFaceView implements TensorReader {
    * @throws CheckpointError if there is no tensor of that name.
    */
   async readPacked(name: string, into?: Uint8Array): Promise<PackedMatrix | undefined> {
-    const { shape } = this.info(name);
-    const pieces = this.pieces.get(name)!;
-    const format = formatOf(this.file.info(pieces[0]!.name).type);
-    const isOneFormat = pieces.every((piece) => this.file.info(piece.name).type === format?.name);
-    if (!format || !isOneFormat || shape.length < 2 || !pieces.every(({ matrices, isVector }) => matrices.wholeRows && !isVector)) return undefined;
-    const columns = shape.at(-1)!;
-    const rowBytes = (columns / format.blockSize) * format.blockBytes;
-    const size = (elements(shape) / columns) * rowBytes;
+    const stored = this.stored(name, "wholeRows");
+    if (!stored) return undefined;
+    const { format, shape, pieces } = stored;
+    const rowBytes = packedBytes([1, shape[1]], format);
     const [only] = pieces as [Piece];
     if (pieces.length === 1 && isInPlace(only.matrices)) {
       const { firstRow, matrices } = only;
       const { bytes } = await this.file.readPacked(only.name, firstRow, firstRow + matrices.count * matrices.rows, into);
-      return { format, shape: [elements(shape) / columns, columns], bytes };
+      return { format, shape, bytes };
     }
+    const size = shape[0] * rowBytes;
     const bytes = into?.length === size ? into : new Uint8Array(size);
-    for (const { name: from, firstRow, matrices } of pieces) {
-      const packed = await this.file.readPacked(from, firstRow, firstRow + matrices.count * matrices.rows);
-      forEachRow(matrices, (row, target) => bytes.set(packed.bytes.subarray(row * rowBytes, (row + 1) * rowBytes), target * rowBytes));
-    }
-    return { format, shape: [elements(shape) / columns, columns], bytes };
+    await this.gatherRows(pieces, rowBytes, bytes);
+    return { format, shape, bytes };
+  }
+
+  /** A tensor `[..., I, O]` whose columns are rows of the file, as rows `[... * O, I]`; undefined if it is not. @throws CheckpointError if there is no tensor of that name. */
+  async readPackedColumns(name: string): Promise<PackedMatrix | undefined> {
+    const stored = this.stored(name, "wholeColumns");
+    if (!stored) return undefined;
+    const { format, shape, pieces } = stored;
+    const bytes = new Uint8Array(packedBytes(shape, format));
+    await this.gatherRows(pieces, packedBytes([1, shape[1]], format), bytes);
+    return { format, shape, bytes };
+  }
+
+  /** What `readPacked` reads, to be read in parts when it is needed. @throws CheckpointError if there is no tensor of that name. */
+  storedRows(name: string): StoredRows | undefined {
+    const stored = this.stored(name, "wholeRows");
+    return stored && this.rowsIn(stored);
+  }
+
+  /** What `readPackedColumns` reads, to be read in parts when it is needed. @throws CheckpointError if there is no tensor of that name. */
+  storedColumns(name: string): StoredRows | undefined {
+    const stored = this.stored(name, "wholeColumns");
+    return stored && this.rowsIn(stored);
   }
 
   async close(): Promise<void> {
@@ -90,6 +115,35 @@ export class HuggingFaceView implements TensorReader {
     const info = this.tensors.get(name);
     if (!info) throw new CheckpointError(`readGguf: ${this.file.name} has no tensor for "${name}".`);
     return info;
+  }
+
+  /** The pieces of a tensor of one packed format whose rows or columns are rows of the file. */
+  private stored(name: string, whole: "wholeRows" | "wholeColumns"): Stored | undefined {
+    const { shape } = this.info(name);
+    const pieces = this.pieces.get(name)!;
+    const format = formatOf(this.file.info(pieces[0]!.name).type);
+    const isOneFormat = pieces.every((piece) => this.file.info(piece.name).type === format?.name);
+    if (!format || !isOneFormat || shape.length < 2 || !pieces.every(({ matrices, isVector }) => matrices[whole] && !isVector)) return undefined;
+    const columns = shape.at(whole === "wholeRows" ? -1 : -2)!;
+    return { format, shape: [elements(shape) / columns, columns], pieces };
+  }
+
+  private async gatherRows(pieces: readonly Piece[], rowBytes: number, target: Uint8Array): Promise<void> {
+    for (const { name, firstRow, matrices } of pieces) {
+      const { bytes } = await this.file.readPacked(name, firstRow, firstRow + matrices.count * matrices.rows);
+      forEachRow(matrices, (row, to) => target.set(bytes.subarray(row * rowBytes, (row + 1) * rowBytes), to * rowBytes));
+    }
+  }
+
+  private rowsIn({ format, shape, pieces }: Stored): StoredRows {
+    const rowBytes = packedBytes([1, shape[1]], format);
+    const placeOf = placesOfRows(pieces, shape[0]);
+    const read = (rows: readonly number[], target: Uint8Array) =>
+      forEachRun(rows.map(placeOf), (at, place, count) => {
+        const piece = pieces[Math.floor(place / PIECE)]!;
+        this.file.readRowBytesSync(piece.name, piece.firstRow + (place % PIECE), target.subarray(at * rowBytes, (at + count) * rowBytes));
+      });
+    return { format, shape, read };
   }
 
   private async fill(name: string, target: Float32Array): Promise<void> {
@@ -135,6 +189,25 @@ function isInPlace(matrices: Matrices): boolean {
   let same = true;
   forEachRow(matrices, (row, target) => (same &&= row === target));
   return same;
+}
+
+/** Rows of a piece are numbered from its index times this on. */
+const PIECE = 2 ** 40;
+
+/** Says for each row (or column) of a tensor in which row of which piece it lies. The matrices of a tensor are all alike. */
+function placesOfRows(pieces: readonly Piece[], rows: number): (row: number) => number {
+  const [{ matrices: first }] = pieces as [Piece];
+  if (pieces.length === 1 && isInPlace(first)) return (row) => row;
+  const perMatrix = rows / first.count;
+  const places = new Float64Array(perMatrix);
+  pieces.forEach(({ matrices }, index) => {
+    for (let row = 0; row < matrices.rows; row++) places[matrices.rowAt(0, row)] = index * PIECE + row;
+  });
+  const rowsOfPiece = pieces.map(({ matrices }) => matrices.rows);
+  return (row) => {
+    const place = places[row % perMatrix]!;
+    return place + Math.floor(row / perMatrix) * rowsOfPiece[Math.floor(place / PIECE)]!;
+  };
 }
 
 function piecesOf(file: GgufFile, { tensors: rules, architecture, extraLayers = false }: GgufFamily, config: HuggingFaceConfig): Map<string, Piece[]> {

@@ -72,13 +72,18 @@ function allTensors(path: string, parts: readonly Described[]): Map<string, Gguf
 function joined(sources: readonly ByteSource[]): ByteSource {
   const starts: number[] = [];
   const size = sources.reduce((start, source) => (starts.push(start), start + source.size), 0);
+  const partAt = (position: number) => starts.findLastIndex((start) => start <= position);
   return {
     name: sources[0]!.name,
     size,
     close: async () => void (await Promise.all(sources.map((source) => source.close()))),
     async read(target, position) {
-      const index = starts.findLastIndex((start) => start <= position);
+      const index = partAt(position);
       await sources[index]!.read(target, position - starts[index]!);
+    },
+    readSync(target, position) {
+      const index = partAt(position);
+      sources[index]!.readSync(target, position - starts[index]!);
     },
   };
 }

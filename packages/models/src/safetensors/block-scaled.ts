@@ -2,6 +2,7 @@ import { CheckpointError, type PackedMatrix } from "@moekit/core";
 import type { TensorInfo } from "./header.js";
 import { elements, type HostTensor } from "./host-tensor.js";
 import type { TensorReader } from "./safetensors-file.js";
+import type { StoredRows } from "./stored-rows.js";
 
 const SCALE = "_scale_inv";
 
@@ -42,6 +43,11 @@ export class BlockScaledTensors implements TensorReader {
   /** Undefined for the matrices with scales, which must be unpacked. */
   async readPacked(name: string): Promise<PackedMatrix | undefined> {
     return this.isScaled(name) ? undefined : this.files.readPacked?.(name);
+  }
+
+  /** Undefined for the matrices with scales. */
+  storedRows(name: string): StoredRows | undefined {
+    return this.isScaled(name) ? undefined : this.files.storedRows?.(name);
   }
 
   async close(): Promise<void> {

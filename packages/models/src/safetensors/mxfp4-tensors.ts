@@ -3,6 +3,7 @@ import { mxfp4 } from "@moekit/core/packed";
 import type { TensorInfo } from "./header.js";
 import { elements, type HostTensor } from "./host-tensor.js";
 import type { TensorReader } from "./safetensors-file.js";
+import type { StoredRows } from "./stored-rows.js";
 
 const [BLOCKS, SCALES] = ["_blocks", "_scales"];
 /** Numbers of a block, two in each of its bytes. */
@@ -49,12 +50,36 @@ export class Mxfp4Tensors implements TensorReader {
     if (!this.isPacked(name)) return undefined;
     const scales = await this.readScales(name);
     const [experts, inputs, outputs] = this.tensors.get(name)!.shape as [number, number, number];
-    return { format: mxfp4, shape: [experts * outputs, inputs], bytes: repack(await this.files.read(name + BLOCKS), scales) };
+    const bytes = new Uint8Array(scales.data.length * mxfp4.blockBytes);
+    repack((await this.files.read(name + BLOCKS)).data, scales.data, 0, bytes);
+    return { format: mxfp4, shape: [experts * outputs, inputs], bytes };
+  }
+
+  storedRows(name: string): StoredRows | undefined {
+    return this.isPacked(name) ? undefined : this.files.storedRows?.(name);
+  }
+
+  storedColumns(name: string): StoredRows | undefined {
+    if (!this.isPacked(name)) return undefined;
+    const [experts, inputs, outputs] = this.tensors.get(name)!.shape as [number, number, number];
+    return { format: mxfp4, shape: [experts * outputs, inputs], read: (rows, target) => this.readRows(name, rows, target) };
+  }
+
+  /** Rows among which few others lie (those of gate and up alternate), so that all from the first to the last are read at once. */
+  private readRows(name: string, rows: readonly number[], target: Uint8Array): void {
+    const groups = this.tensors.get(name)!.shape[1]! / BLOCK;
+    const [first, count] = [rows[0]!, rows.at(-1)! - rows[0]! + 1];
+    const [scales, blocks] = [new Uint8Array(count * groups), new Uint8Array(count * groups * (BLOCK / 2))];
+    this.files.readBytesSync!(name + SCALES, first * groups, scales);
+    this.files.readBytesSync!(name + BLOCKS, first * groups * (BLOCK / 2), blocks);
+    checkScales(name, scales);
+    const rowBytes = groups * mxfp4.blockBytes;
+    rows.forEach((row, index) => repack(blocks, scales, (row - first) * groups, target.subarray(index * rowBytes, (index + 1) * rowBytes)));
   }
 
   private async readScales(name: string): Promise<HostTensor> {
     const scales = await this.files.read(name + SCALES);
-    if (scales.data.includes(255)) throw new CheckpointError(`openCheckpoint: "${name + SCALES}" has the byte 255, which stands for no number. The file is damaged.`);
+    checkScales(name, scales.data);
     return scales;
   }
 
@@ -89,18 +114,21 @@ function checkPair(plain: string, { shape }: TensorInfo, all: ReadonlyMap<string
   if (scales.dtype !== "U8" || scales.shape.join() !== shape.slice(0, 3).join()) throw fail(`must have scales U8 [${shape.slice(0, 3)}], one for each block; they are ${scales.dtype} [${scales.shape}].`);
 }
 
-/** In the order of ggml: the scale, then bytes with number j in the low and j + 16 in the high half. */
-function repack(blocks: HostTensor, scales: HostTensor): Uint8Array {
-  const bytes = new Uint8Array(scales.data.length * mxfp4.blockBytes);
-  for (let block = 0, to = 0; block < scales.data.length; block++) {
-    bytes[to++] = scales.data[block]!;
+/** @throws CheckpointError if a scale is not a number. */
+function checkScales(name: string, scales: ArrayLike<number> & { includes(value: number): boolean }): void {
+  if (scales.includes(255)) throw new CheckpointError(`openCheckpoint: "${name + SCALES}" has the byte 255, which stands for no number. The file is damaged.`);
+}
+
+/** Fills `target` with the blocks from `first` on in the order of ggml: the scale, then bytes with number j in the low and j + 16 in the high half. */
+function repack(blocks: ArrayLike<number>, scales: ArrayLike<number>, first: number, target: Uint8Array): void {
+  for (let block = first, to = 0; to < target.length; block++) {
+    target[to++] = scales[block]!;
     for (let j = 0, low = block * 16, high = low + 8; j < 16; j += 2, low++, high++) {
-      const [first, second] = [blocks.data[low]!, blocks.data[high]!];
-      bytes[to++] = (first & 15) | ((second & 15) << 4);
-      bytes[to++] = (first >> 4) | (second & 0xf0);
+      const [one, other] = [blocks[low]!, blocks[high]!];
+      target[to++] = (one & 15) | ((other & 15) << 4);
+      target[to++] = (one >> 4) | (other & 0xf0);
     }
   }
-  return bytes;
 }
 
 function decode(blocks: HostTensor, scales: HostTensor, target: Float32Array | Int32Array): void {

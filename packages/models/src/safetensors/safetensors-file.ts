@@ -1,9 +1,11 @@
-import { CheckpointError, type PackedFormat, type PackedMatrix } from "@moekit/core";
+import { CheckpointError, packedBytes, type PackedFormat, type PackedMatrix } from "@moekit/core";
 import { bf16, f16 } from "@moekit/core/packed";
 import { fileSource, memorySource, type ByteSource } from "../io/byte-source.js";
 import { codecOf } from "./dtypes.js";
 import { readHeader, type SafetensorsHeader, type TensorInfo } from "./header.js";
+import { forEachRun } from "../io/row-runs.js";
 import { elements, type HostTensor } from "./host-tensor.js";
+import type { StoredRows } from "./stored-rows.js";
 
 /**
  * Named tensors that are read one at a time: one file, or the shards of a checkpoint.
@@ -19,6 +21,12 @@ export interface TensorReader {
   readPacked?(name: string, into?: Uint8Array): Promise<PackedMatrix | undefined>;
   /** A tensor `[..., I, O]` whose columns are packed, as rows `[... * O, I]`; undefined if it is not. */
   readPackedColumns?(name: string): Promise<PackedMatrix | undefined>;
+  /** What `readPacked` reads, to be read in parts when it is needed. */
+  storedRows?(name: string): StoredRows | undefined;
+  /** What `readPackedColumns` reads, to be read in parts when it is needed. */
+  storedColumns?(name: string): StoredRows | undefined;
+  /** Fills `target` with bytes of a tensor as they are in the file, at once, also after closing. @param from - The byte of the tensor where they begin. */
+  readBytesSync?(name: string, from: number, target: Uint8Array): void;
   close(): Promise<void>;
 }
 
@@ -98,6 +106,23 @@ export class SafetensorsFile implements TensorReader {
     const bytes = into?.length === end - begin ? into : new Uint8Array(end - begin);
     await this.source.read(bytes, begin);
     return { format, shape: [elements(shape.slice(0, -1)), shape.at(-1)!], bytes };
+  }
+
+  /** The rows of a BF16 or F16 tensor of at least two axes; undefined for others. @throws CheckpointError if there is none of that name. */
+  storedRows(name: string): StoredRows | undefined {
+    const { dtype, shape } = this.info(name);
+    const format = PACKED[dtype];
+    if (!format || shape.length < 2) return undefined;
+    const columns = shape.at(-1)!;
+    const rowBytes = packedBytes([1, columns], format);
+    const read = (rows: readonly number[], target: Uint8Array) =>
+      forEachRun(rows, (at, first, count) => this.readBytesSync(name, first * rowBytes, target.subarray(at * rowBytes, (at + count) * rowBytes)));
+    return { format, shape: [elements(shape.slice(0, -1)), columns], read };
+  }
+
+  /** Bytes of a tensor as they are in the file. @throws CheckpointError if the file is gone or has changed. */
+  readBytesSync(name: string, from: number, target: Uint8Array): void {
+    this.source.readSync(target, this.info(name).begin + from);
   }
 
   /** Reads one tensor into memory of its element count and kind. */

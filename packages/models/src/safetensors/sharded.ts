@@ -5,6 +5,7 @@ import { exists } from "../io/exists.js";
 import type { TensorInfo } from "./header.js";
 import type { HostTensor } from "./host-tensor.js";
 import { SafetensorsFile, type TensorReader } from "./safetensors-file.js";
+import type { StoredRows } from "./stored-rows.js";
 
 /** Names of the files a Hugging Face folder keeps its weights in. */
 export const SINGLE_FILE = "model.safetensors";
@@ -56,6 +57,14 @@ class Shards implements TensorReader {
 
   async readPacked(name: string, into?: Uint8Array): Promise<PackedMatrix | undefined> {
     return this.shard(name).readPacked(name, into);
+  }
+
+  storedRows(name: string): StoredRows | undefined {
+    return this.shard(name).storedRows(name);
+  }
+
+  readBytesSync(name: string, from: number, target: Uint8Array): void {
+    this.shard(name).readBytesSync(name, from, target);
   }
 
   private shard(name: string): SafetensorsFile {

@@ -37,7 +37,9 @@ export interface Matrices {
   readonly columns: number;
   /** True if each row of the file is a row of the Hugging Face tensor. */
   readonly wholeRows: boolean;
-  /** The Hugging Face row of row `row` of matrix `matrix`; only where `wholeRows`. */
+  /** True if each row of the file is a column of the Hugging Face tensor. */
+  readonly wholeColumns: boolean;
+  /** The Hugging Face row (column where `wholeColumns`) of row `row` of matrix `matrix`; only where rows are whole. */
   readonly rowAt: (matrix: number, row: number) => number;
   /** Index of a value in the Hugging Face tensor. */
   readonly indexAt: (matrix: number, row: number, column: number) => number;
@@ -59,6 +61,7 @@ export function matricesOf(rule: TensorRule, shape: readonly number[], config: H
     rows,
     columns,
     wholeRows: !hfInputMajor && !ggufInputMajor,
+    wholeColumns: hfInputMajor && !ggufInputMajor,
     rowAt,
     indexAt: ggufInputMajor ? (matrix, row, column) => at(matrix, column, row) : at,
     hfShape: hfShape(rule, { leading, total, inputs, isVector, rank: shape.length }),
