@@ -115,7 +115,7 @@ export function setNativeInstructionSet(name: string): void {
  * bfloat16 (8 bits of mantissa) on the way into the product; sums, outputs and all other ops stay float32. Twice as fast
  * with the set `avx512bf16`, no faster elsewhere; results agree up to the order of float32 sums.
  * `int8` is `bf16`, and products of eight rows or more with packed weights (`packedMatmul`, `packedExpertMlp`, forward) take
- * activations in 8 bits, `x = d q` with `d = max |x| / 127` by group of 32 (16 in q6_K), and multiply integers. Products of
+ * activations in 8 bits, `x = d q` with `d = max |x| / 127` by group of 32 (16 in q2_K, q3_K, q6_K), and multiply integers. Products of
  * fewer rows with packed weights are those of float32 in every precision.
  * @throws UnknownNameError unless it is `f32`, `bf16` or `int8`.
  * @example setNativePrecision("bf16");

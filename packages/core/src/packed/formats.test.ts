@@ -99,5 +99,5 @@ it("f16 unpacks every half, subnormal ones and infinities included", () => {
 
 it("formats are found by name", () => {
   expect(packedFormat("Q4_k").name).toBe("q4_K");
-  expect(() => packedFormat("q3_K")).toThrow('packedFormat: unknown name "q3_K"; known names are bf16, f16, f8_e4m3, mxfp4, q4_0');
+  expect(() => packedFormat("q3_S")).toThrow('packedFormat: unknown name "q3_S"; known names are bf16, f16, f8_e4m3, iq4_nl, iq4_xs, mxfp4, q2_K');
 });

@@ -7,11 +7,11 @@ import { setHalf } from "./half-bytes.js";
 const f32 = Math.fround;
 
 /** To the nearest integer, ties to even, as adding 1.5 * 2^23 in float32 does. */
-const nearest = (x: number): number => f32(x + 12582912) - 12582912;
-const codeOf = (x: number, most: number): number => Math.max(0, Math.min(most, nearest(x)));
+export const nearest = (x: number): number => f32(x + 12582912) - 12582912;
+export const codeOf = (x: number, most: number): number => Math.max(0, Math.min(most, nearest(x)));
 
 /** How the search of scale and offset goes: codes up to `most`, and `steps + 1` tries from `first` on. */
-const SEARCHES = { 4: { most: 15, first: -1, steps: 20 }, 5: { most: 31, first: -0.5, steps: 15 } } as const;
+const SEARCHES = { 2: { most: 3, first: -0.5, steps: 15 }, 4: { most: 15, first: -1, steps: 20 }, 5: { most: 31, first: -0.5, steps: 15 } } as const;
 const STEP = f32(0.1);
 
 /** Packs 256 values into a block of q4_K (`bits` 4) or q5_K. */
@@ -51,10 +51,10 @@ function packCodes(codes: Uint8Array, block: Uint8Array, bits: 4 | 5): void {
   for (let l = 0; l < 32 && bits === 5; l++) block[16 + l] = parts(8).reduce((byte, j) => byte | ((codes[32 * j + l]! >> 4) << j), 0);
 }
 
-/** Scale and offset (`x = scale q - offset`) of least squared error, weighted by magnitude, and the codes. */
-function fitAffine(x: Float32Array, codes: Uint8Array, bits: 4 | 5): { scale: number; offset: number } {
+/** Scale and offset (`x = scale q - offset`) of least error, weighted by magnitude, and the codes. The error is squared, but not that of 2 bits. */
+export function fitAffine(x: Float32Array, codes: Uint8Array, bits: 2 | 4 | 5): { scale: number; offset: number } {
   const { most, first, steps } = SEARCHES[bits];
-  const weights = weightsOf(x);
+  const weights = bits === 2 ? x.map(Math.abs) : weightsOf(x);
   const tried = new Uint8Array(x.length);
   let min = Math.min(0, ...x);
   const max = Math.max(...x);
@@ -62,11 +62,11 @@ function fitAffine(x: Float32Array, codes: Uint8Array, bits: 4 | 5): { scale: nu
   const start = f32(most / f32(max - min));
   let scale = f32(1 / start);
   quantize(x, start, min, most, codes);
-  let least = errorOf(x, weights, codes, scale, min);
+  let least = errorOf(x, weights, codes, scale, min, bits);
   for (let step = 0; step <= steps; step++) {
     quantize(x, f32(f32(f32(first + f32(STEP * step)) + most) / f32(max - min)), min, most, tried);
     const fit = solve(x, weights, tried);
-    const error = fit && errorOf(x, weights, tried, fit.scale, fit.min);
+    const error = fit && errorOf(x, weights, tried, fit.scale, fit.min, bits);
     if (!fit || !(error! < least)) continue;
     codes.set(tried);
     least = error!;
@@ -86,11 +86,11 @@ function quantize(x: Float32Array, inverse: number, min: number, most: number, t
   for (let i = 0; i < x.length; i++) to[i] = codeOf(f32(inverse * f32(x[i]! - min)), most);
 }
 
-function errorOf(x: Float32Array, weights: Float32Array, codes: Uint8Array, scale: number, min: number): number {
+function errorOf(x: Float32Array, weights: Float32Array, codes: Uint8Array, scale: number, min: number, bits: 2 | 4 | 5): number {
   let error = 0;
   for (let i = 0; i < x.length; i++) {
     const difference = f32(f32(f32(scale * codes[i]!) + min) - x[i]!);
-    error = f32(error + f32(weights[i]! * f32(difference * difference)));
+    error = f32(error + f32(weights[i]! * (bits === 2 ? Math.abs(difference) : f32(difference * difference))));
   }
   return error;
 }
@@ -133,7 +133,7 @@ export function encodeSymmetric(values: Float32Array, block: Uint8Array): void {
 }
 
 /** Below this magnitude parts and blocks count as zero. */
-const TINY = f32(1e-15);
+export const TINY = f32(1e-15);
 const signedCode = (x: number): number => Math.max(-32, Math.min(31, nearest(x)));
 
 /** Scale (`x = scale q`) of least squared error weighted by x^2, and the codes. */
@@ -162,8 +162,8 @@ function fitSymmetric(x: Float32Array, codes: Int8Array): number {
 /** The plain scale first, then its neighbours. */
 const STEPS = [0, -9, -8, -7, -6, -5, -4, -3, -2, -1, 1, 2, 3, 4, 5, 6, 7, 8, 9];
 
-function extremeOf(values: Float32Array): number {
+export function extremeOf(values: Float32Array): number {
   return values.reduce((extreme, value) => (Math.abs(value) > Math.abs(extreme) ? value : extreme), 0);
 }
 
-const parts = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
+export const parts = (count: number): number[] => Array.from({ length: count }, (_, i) => i);

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { bf16, f16, f8_e4m3, mxfp4, q4_0, q4_1, q4_K, q5_0, q5_1, q5_K, q6_K, q8_0 } from "../packed.js";
+import { bf16, f16, f8_e4m3, iq4_nl, iq4_xs, mxfp4, q2_K, q3_K, q4_0, q4_1, q4_K, q5_0, q5_1, q5_K, q6_K, q8_0 } from "../packed.js";
 import { packMatrix, unpackRows } from "./index.js";
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
@@ -15,6 +15,7 @@ describe("packed formats", () => {
   const precisions = [
     [bf16, 1, 2 ** -8], [f16, 1, 2 ** -11], [f8_e4m3, 1, 2 ** -4], [q8_0, 32, 0.5 / 127 + 2 ** -11], [q4_0, 32, 1 / 8 + 2 ** -11],
     [q4_1, 32, 1 / 15 + 2 ** -9], [q5_0, 32, 1 / 16 + 2 ** -11], [q5_1, 32, 1 / 31 + 2 ** -9], [mxfp4, 32, 1 / 4], [q4_K, 256, 1 / 8], [q5_K, 256, 1 / 16], [q6_K, 256, 1 / 16],
+    [q2_K, 256, 1 / 2], [q3_K, 256, 1 / 3], [iq4_nl, 32, 1 / 7], [iq4_xs, 256, 1 / 6],
   ] as const;
   it.each(precisions)("$name keeps values to its precision", (format, blocks, precision) => {
     const value = fc.float({ min: Math.fround(-100), max: 100, noNaN: true }).filter((x) => x === 0 || Math.abs(x) > 1 / 64);

@@ -18,9 +18,10 @@ struct Format {
 };
 
 // In the order of FORMATS in src/kernels/packed.ts.
-constexpr int kFormats = 12;
+constexpr int kFormats = 16;
 constexpr Format formats[kFormats] = {{32, 64, 1, false},  {32, 64, 1, false},   {32, 32, 1, false},     {32, 34, 32, true},     {32, 18, 32, true},     {32, 20, 32, true},
-                                      {32, 22, 32, true}, {32, 24, 32, true}, {256, 144, 256, true}, {256, 176, 256, true}, {256, 210, 256, true}, {32, 17, 32, true}};
+                                      {32, 22, 32, true}, {32, 24, 32, true}, {256, 144, 256, true}, {256, 176, 256, true}, {256, 210, 256, true}, {32, 17, 32, true},
+                                      {256, 84, 256, true}, {256, 110, 256, true}, {32, 18, 32, true}, {256, 136, 256, true}};
 
 // The last block of a row of numbers that is no whole block, filled up with zeros.
 template <class F>

@@ -5,7 +5,7 @@
 namespace moekit {
 namespace MOEKIT_ISA {
 
-// Activations are rounded in groups of the format's scales (32 numbers, 16 in q6_K): x = d q with d = max |x| / 127. The result is
+// Activations are rounded in groups of the format's scales (32 numbers, 16 in q2_K, q3_K, q6_K): x = d q with d = max |x| / 127. The result is
 // the product of the weights with these, up to the order of float32 sums. For formats with scales.
 void multiplyInt8(const PackedMatrix& w, int64_t from, int64_t to, const PackedRows& rows, const float* bias);
 

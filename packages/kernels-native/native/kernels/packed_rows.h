@@ -3,6 +3,7 @@
 #include "../runtime/precision.h"
 #include "packed.h"
 #include "packed_formats.h"
+#include "packed_small_formats.h"
 
 namespace moekit {
 namespace MOEKIT_ISA {
@@ -23,6 +24,10 @@ inline void withFormat(int format, const Use& use) {
     case 9: return use(Q5K{});
     case 10: return use(Q6K{});
     case 11: return use(Mxfp4{});
+    case 12: return use(Q2K{});
+    case 13: return use(Q3K{});
+    case 14: return use(Iq4Nl{});
+    case 15: return use(Iq4Xs{});
   }
 }
 

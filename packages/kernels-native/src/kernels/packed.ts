@@ -7,7 +7,7 @@ import { lastOf, rowsOf } from "../kernel.js";
 import { ACTIVATIONS } from "./expert-mlp.js";
 
 /** Formats in the order of `withFormat` in `native/kernels/packed.cc`. */
-const FORMATS: readonly string[] = ["bf16", "f16", "f8_e4m3", "q8_0", "q4_0", "q4_1", "q5_0", "q5_1", "q4_K", "q5_K", "q6_K", "mxfp4"];
+const FORMATS: readonly string[] = ["bf16", "f16", "f8_e4m3", "q8_0", "q4_0", "q4_1", "q5_0", "q5_1", "q4_K", "q5_K", "q6_K", "mxfp4", "q2_K", "q3_K", "iq4_nl", "iq4_xs"];
 
 /** Inputs of the packed experts with a gradient, in the order of the outputs. */
 const DIFFERENTIABLE = ["x", "gateBias", "upBias", "downBias"] as const;

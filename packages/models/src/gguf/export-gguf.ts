@@ -13,7 +13,7 @@ import { writeGguf, type GgufTensorSource } from "./write.js";
  * Types that a model can be written in.
  * @example const type: GgufExportType = "q4_K";
  */
-export type GgufExportType = "f32" | "f16" | "bf16" | "q8_0" | "q4_0" | "q4_1" | "q5_0" | "q5_1" | "q4_K" | "q5_K" | "q6_K" | "mxfp4";
+export type GgufExportType = "f32" | "f16" | "bf16" | "q8_0" | "q4_0" | "q4_1" | "q5_0" | "q5_1" | "q2_K" | "q3_K" | "q4_K" | "q5_K" | "q6_K" | "iq4_nl" | "iq4_xs" | "mxfp4";
 
 /**
  * How {@link exportGguf} writes.
@@ -36,14 +36,15 @@ export interface HuggingFaceModel {
 }
 
 /** `general.file_type` of llama.cpp. */
-const FILE_TYPES: Record<GgufExportType, number> = { f32: 0, f16: 1, q4_0: 2, q4_1: 3, q8_0: 7, q5_0: 8, q5_1: 9, q4_K: 14, q5_K: 16, q6_K: 18, bf16: 32, mxfp4: 38 };
+const FILE_TYPES: Record<GgufExportType, number> = { f32: 0, f16: 1, q4_0: 2, q4_1: 3, q8_0: 7, q5_0: 8, q5_1: 9, q2_K: 10, q3_K: 11, q4_K: 14, q5_K: 16, q6_K: 18, iq4_nl: 25, iq4_xs: 30, bf16: 32, mxfp4: 38 };
 
 /** What a matrix becomes whose rows are not whole blocks, as llama.cpp chooses. */
-const SMALLER_BLOCKS: Partial<Record<GgufTensorType, GgufTensorType>> = { q4_K: "q5_0", q5_K: "q5_1", q6_K: "q8_0" };
+const SMALLER_BLOCKS: Partial<Record<GgufTensorType, GgufTensorType>> = { q2_K: "iq4_nl", q3_K: "iq4_nl", iq4_xs: "iq4_nl", q4_K: "q5_0", q5_K: "q5_1", q6_K: "q8_0" };
 
 /**
  * Writes a model as a GGUF file that llama.cpp runs. Norms, biases and routers stay float32; matrices become `quantize`, and
- * where their rows are not whole blocks of it, q5_0 for q4_K, q5_1 for q5_K, q8_0 for q6_K, and f16 where these do not fit either.
+ * where their rows are not whole blocks of it, iq4_nl for q2_K, q3_K and iq4_xs, q5_0 for q4_K, q5_1 for q5_K, q8_0 for q6_K, and f16
+ * where these do not fit either.
  * Settings of training (the coefficient of the load-balancing loss) are not kept: GGUF has no place for them.
  *
  * One Hugging Face tensor is in memory at a time.

@@ -78,7 +78,7 @@ describe.skipIf(noLlamaCpp)(`llama.cpp${noLlamaCpp ? ` (skipped: ${noLlamaCpp})`
   });
 
   // llama.cpp rounds activations too, to 8 bits in blocks of 32 or 256 (and to halves for f16).
-  it.each([["f16", 2e-3], ["bf16", 1e-2], ["q8_0", 3e-2], ["q4_0", 3e-2], ["q4_1", 3e-2], ["q5_0", 3e-2], ["q5_1", 3e-2], ["q4_K", 3e-2], ["q5_K", 3e-2], ["q6_K", 3e-2], ["mxfp4", 3e-2]] as const)("computes what we do from %s blocks", async (type, tolerance) => {
+  it.each([["f16", 2e-3], ["bf16", 1e-2], ["q8_0", 3e-2], ["q4_0", 3e-2], ["q4_1", 3e-2], ["q5_0", 3e-2], ["q5_1", 3e-2], ["q4_K", 3e-2], ["q5_K", 3e-2], ["q6_K", 3e-2], ["mxfp4", 3e-2], ["q2_K", 3e-2], ["q3_K", 3e-2], ["iq4_nl", 3e-2], ["iq4_xs", 3e-2]] as const)("computes what we do from %s blocks", async (type, tolerance) => {
     const { ours, theirs } = await both("qwen3_moe", type);
     expect(difference(theirs, ours)).toBeLessThan(tolerance * Math.max(...ours));
   });

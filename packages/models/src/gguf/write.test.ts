@@ -74,7 +74,7 @@ describe("writeGguf", () => {
     );
   });
 
-  it.each(["f32", "f16", "bf16", "q8_0", "q4_0", "q4_1", "q5_0", "q5_1", "q4_K", "q5_K", "q6_K", "mxfp4"] as const)("%s comes back as the format decodes it", async (type) => {
+  it.each(["f32", "f16", "bf16", "q8_0", "q4_0", "q4_1", "q5_0", "q5_1", "q4_K", "q5_K", "q6_K", "mxfp4", "q2_K", "q3_K", "iq4_nl", "iq4_xs"] as const)("%s comes back as the format decodes it", async (type) => {
     const values = Float32Array.from({ length: 512 }, (_, i) => Math.sin(i * i));
     const path = join(folder, `${type}.gguf`);
     await writeGguf(path, { metadata: new Map(), tensors: new Map([["x", source(type, [2, 256], values)], ["y", source("f32", [1], new Float32Array([7]))]]) });
