@@ -12,6 +12,8 @@ export interface ModelInit {
   readonly tableStd: number;
   /** Matrices are packed; they are filled by loading. @defaultValue false */
   readonly packed?: boolean;
+  /** Packed experts stay in the file that the model is loaded from. @defaultValue false */
+  readonly staysInFile?: boolean;
 }
 
 /** How one matrix starts. */
@@ -24,6 +26,9 @@ export const ZERO_INIT: ModelInit = { seed: 0, std: 0, residualStd: 0, tableStd:
 
 /** A model that is going to be loaded with packed weights. */
 export const PACKED_INIT: ModelInit = { ...ZERO_INIT, packed: true };
+
+/** A model that is going to be loaded with packed weights but for its experts, which stay in the file. */
+export const STORED_INIT: ModelInit = { ...PACKED_INIT, staysInFile: true };
 
 /**
  * The start of a model to train: std 0.02, up to width 128 more (`min(0.02 sqrt(768 / D), 1 / sqrt(D))`) so that

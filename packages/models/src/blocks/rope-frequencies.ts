@@ -32,7 +32,9 @@ function frequencies(theta: number, dim: number): Float32Array {
 /** The base grows with the sequence once it is longer than the model was made for. */
 function dynamicTheta({ theta, factor, maxPositions, alpha }: DynamicRope, dim: number, length: number): number {
   const growth = (factor * Math.max(length, maxPositions)) / maxPositions - (factor - 1);
-  return theta * (alpha ?? growth) ** (dim / (dim - 2));
+  // transformers knows alpha only until the base grows.
+  const stretch = alpha !== undefined && length <= maxPositions ? alpha : growth;
+  return theta * stretch ** (dim / (dim - 2));
 }
 
 function longRope(inverse: Float32Array, { shortFactor, longFactor, originalPositions, shortScale, longScale }: LongRope, length: number): { inverse: Float32Array; scale: number } {

@@ -40,16 +40,11 @@ function lazyTensor(views: readonly View[]): LazyTensor {
 const shapeOf = ({ weight, row }: View): readonly number[] => (row === undefined ? weight.shape : weight.shape.slice(1));
 
 async function valuesOf({ weight, row }: View): Promise<Float32Array> {
-  if (weight instanceof PackedWeight) return unpacked(weight, row);
+  if (weight instanceof PackedWeight) return unpackRows(row === undefined ? weight.matrix : weight.part(row));
   if (row === undefined) return (await weight.data()) as Float32Array;
   const [, ...rest] = weight.shape;
   const slice = tf.slice(weight, [row, ...rest.map(() => 0)], [1, ...rest]);
   const values = (await slice.data()) as Float32Array;
   slice.dispose();
   return values;
-}
-
-function unpacked({ matrix, shape }: PackedWeight, row: number | undefined): Float32Array {
-  const rows = matrix.shape[0] / shape[0]!;
-  return row === undefined ? unpackRows(matrix) : unpackRows(matrix, row * rows, rows);
 }

@@ -20,7 +20,7 @@ export async function fillPacked(weight: PackedWeight, place: Place, reader: Ten
   const columns = shape.at(-1)!;
   const rows = shape.slice(0, -1).reduce((a, b) => a * b, 1);
   const wanted = format && (columns % format.blockSize === 0 ? format : bf16);
-  weight.matrix = await stacked(place.names, async (name, into) => {
+  weight.stored = await stacked(place.names, async (name, into) => {
     const stored = await storedRows(name, place, shape, reader, into);
     if (stored && (!wanted || stored.format.name === wanted.name)) return stored;
     if (wanted) return packMatrix(await readValues(name, place, shape), [rows, columns], wanted);

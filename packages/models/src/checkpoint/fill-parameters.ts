@@ -1,9 +1,11 @@
 import * as tf from "@tensorflow/tfjs";
 import { CheckpointError, disposeParameters, parameters, type PackedFormat } from "@moekit/core";
 import { packedWeights } from "../blocks/packed-weight.js";
+import { expertCaches } from "../blocks/expert-cache.js";
 import type { Place } from "../layout/place.js";
 import { gather, isWhole } from "../layout/strided.js";
 import { fillPacked } from "./fill-packed.js";
+import { storedBank } from "./stored-bank.js";
 import { elements } from "../safetensors/host-tensor.js";
 import type { TensorReader } from "../safetensors/safetensors-file.js";
 
@@ -30,8 +32,11 @@ export async function fillParameters(model: object, placesOf: (shapes: Shapes) =
     const places = placesOf(Object.fromEntries(Object.entries({ ...variables, ...packed }).map(([path, { shape }]) => [path, shape])));
     checkFit(places, reader, fit);
     const source = new ReadOnce(reader);
+    const inFile = new Set(expertCaches(model).flatMap(({ weights }) => weights));
     for (const [path, place] of places) {
-      if (packed[path]) await fillPacked(packed[path], place, reader, (name, view, shape) => source.view(name, view, shape), fit.format);
+      const weight = packed[path];
+      if (weight && inFile.has(weight)) weight.stored = storedBank(weight.shape as [number, number, number], place, reader, fit.format);
+      else if (weight) await fillPacked(weight, place, reader, (name, view, shape) => source.view(name, view, shape), fit.format);
       else await fill(variables[path]!, place, source);
     }
   } catch (error) {

@@ -1,6 +1,6 @@
-import type { PackedFormat } from "@moekit/core";
+import { ConfigError, disposeParameters, type PackedFormat } from "@moekit/core";
 import { packedFormat } from "@moekit/core/packed";
-import { PACKED_INIT, ZERO_INIT } from "../blocks/model-init.js";
+import { PACKED_INIT, STORED_INIT, ZERO_INIT, type ModelInit } from "../blocks/model-init.js";
 import type { ModelConfig } from "../config/model-config.js";
 import { parseConfig } from "../config/parse-config.js";
 import type { GgufExportType } from "../gguf/export-gguf.js";
@@ -9,6 +9,7 @@ import { MoeTransformer } from "../moe-transformer.js";
 import type { TensorReader } from "../safetensors/safetensors-file.js";
 import { parameterPlaces } from "../layout/parameter-places.js";
 import { fillParameters } from "./fill-parameters.js";
+import { reserveExperts } from "./reserve-experts.js";
 import { openCheckpoint, readConfigOf } from "./open-checkpoint.js";
 
 /**
@@ -22,7 +23,7 @@ export async function loadConfig(path: string): Promise<ModelConfig> {
 
 /**
  * How {@link loadModel} keeps matrices.
- * @example const options: LoadOptions = { weights: "q8_0" };
+ * @example const options: LoadOptions = { weights: "as-stored", expertCacheBytes: 4e9 };
  */
 export interface LoadOptions {
   /**
@@ -31,6 +32,12 @@ export interface LoadOptions {
    * become bf16). Packed matrices are constants; norms, biases and routers stay variables. @defaultValue "float32"
    */
   readonly weights?: WeightFormat;
+  /**
+   * Experts stay in the file, and each is read when tokens are routed to it; at most this many bytes of them are kept in
+   * memory, the same share of each layer, those used last. Their matrices must be stored in the format that `weights` asks
+   * for, and the file must stay as it is. Results are the same. Left out: all experts are loaded.
+   */
+  readonly expertCacheBytes?: number;
 }
 
 /**
@@ -49,15 +56,31 @@ export type WeightFormat = "float32" | "as-stored" | Exclude<GgufExportType, "f3
  * format; no tensors are left behind then.
  * @example const model = await loadModel("OLMoE-1B-7B-0924", { weights: "q8_0" });
  */
-export async function loadModel(path: string, { weights = "float32" }: LoadOptions = {}): Promise<MoeTransformer> {
+export async function loadModel(path: string, { weights = "float32", expertCacheBytes }: LoadOptions = {}): Promise<MoeTransformer> {
   const format = weights === "float32" || weights === "as-stored" ? undefined : packedFormat(weights);
   const { config, weights: reader } = await openCheckpoint(path);
   try {
-    const model = new MoeTransformer(parseConfig(config), weights === "float32" ? ZERO_INIT : PACKED_INIT);
+    const model = new MoeTransformer(parseConfig(config), initOf(weights, expertCacheBytes));
     await readInto(model, reader, path, format);
+    if (expertCacheBytes !== undefined) reserve(model, expertCacheBytes);
     return model;
   } finally {
     await reader.close();
+  }
+}
+
+function initOf(weights: WeightFormat, expertCacheBytes?: number): ModelInit {
+  if (weights !== "float32") return expertCacheBytes === undefined ? PACKED_INIT : STORED_INIT;
+  if (expertCacheBytes !== undefined) throw new ConfigError('loadModel: experts that stay in the file are packed; got weights "float32". Pass weights: "as-stored".');
+  return ZERO_INIT;
+}
+
+function reserve(model: MoeTransformer, bytes: number): void {
+  try {
+    reserveExperts(model, bytes);
+  } catch (error) {
+    disposeParameters(model);
+    throw error;
   }
 }
 

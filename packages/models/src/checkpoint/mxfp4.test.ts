@@ -49,6 +49,9 @@ describe("experts of 4-bit floats", () => {
     expect(weights["layers.1.attention.query.weight"]!.matrix.format.name).toBe("bf16");
     const [got, want] = [await scoreModel(packed, ids), await scoreModel(plain, ids)];
     expect(maxDifference(got.logits!.data, want.logits!.data)).toBeLessThan(1e-5);
+    const inFile = await loadModel(folder, { weights: "as-stored", expertCacheBytes: 2 * 3 * packedBytes([32, 32], format) });
+    expect((await scoreModel(inFile, ids)).logits!.data).toEqual(got.logits!.data);
+    disposeParameters(inFile);
     // Down: row o of expert e holds inputs in the order of ggml, which unpacks to the column o of the plain matrix.
     const values = new Float32Array(96 * 32);
     format.decode(weights["layers.1.moe.experts.down"]!.matrix.bytes, values);
