@@ -14,6 +14,10 @@ describe.each(PLAIN_BACKENDS)("tokensPerExpert on %s", (backend) => {
     expect([...tokensPerExpert(routing()).dataSync()]).toEqual([3, 1, 1, 0]);
   });
 
+  it("counts the tokens of an only expert", () => {
+    expect([...tokensPerExpert(tokenChoice([[0], [-1], [0]], [[1], [0], [1]], 1)).dataSync()]).toEqual([2]);
+  });
+
   it("leaves padding out", () => {
     expect([...tokensPerExpert(routing(), tf.tensor1d([1, 0, 1])).dataSync()]).toEqual([2, 1, 1, 0]);
   });

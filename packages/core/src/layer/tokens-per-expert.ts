@@ -27,7 +27,9 @@ export function tokensPerExpert(routing: Routing, valid?: Tensor1D): Tensor1D {
  * as long, and cast afterwards, because `oneHot` of wasm writes int32 bits whatever type it is asked for.
  */
 function choices(ids_TK: Tensor2D, numExperts: number): tf.Tensor {
-  return tf.cast(tf.oneHot(ids_TK, numExperts), "float32");
+  // It wants at least two experts.
+  const isChosen_TKE = numExperts === 1 ? tf.equal(tf.expandDims(ids_TK, 2), 0) : tf.oneHot(ids_TK, numExperts);
+  return tf.cast(isChosen_TKE, "float32");
 }
 
 /** `[E, C]`: the weight of each chosen token, 0 in empty slots. */

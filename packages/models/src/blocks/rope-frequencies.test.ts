@@ -41,6 +41,13 @@ describe("ropeFrequencies", () => {
     close(at(config, [0, 1, 2, 3], 8), [1, 0.1, (1 - smooth) * 0.00125 + smooth * 0.01, 0.000125]);
   });
 
+  it("HunYuan's alpha makes theta larger, up to the longest sequence the model was made for", () => {
+    // 4 dimensions: theta grows by the square of alpha, and beyond 8 positions by the square of 3 * 12 / 8 - 2 = 2.5.
+    const config: RopeConfig = { kind: "dynamic", theta: 100, factor: 3, maxPositions: 8, alpha: 4 };
+    expect(ropeFrequencies(config, 4, 8).inverse[1]).toBeCloseTo(1 / 40, 7);
+    expect(ropeFrequencies(config, 4, 12).inverse[1]).toBeCloseTo(1 / 25, 7);
+  });
+
   it("without original positions the maximum is taken, and the factor of yarn follows from the ratio", () => {
     expect(rope({ rope_type: "yarn", original_max_position_embeddings: 1024 }, 4096)).toMatchObject({ factor: 4, originalPositions: 1024 });
     expect(rope({ rope_type: "yarn", factor: 2 }, 2048)).toMatchObject({ originalPositions: 2048 });

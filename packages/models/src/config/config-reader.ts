@@ -3,6 +3,7 @@ import { ConfigError } from "@moekit/core";
 /** Reads a JSON object key by key, checks each value, and knows which keys nobody asked for. A null counts as left out. */
 export class ConfigReader {
   private readonly known = new Set<string>();
+  private readonly ignored = new Set<string>();
 
   constructor(
     private readonly json: Readonly<Record<string, unknown>>,
@@ -27,6 +28,11 @@ export class ConfigReader {
   /** A number of at least 0. */
   nonNegative(key: string, fallback?: number): number {
     return this.value(key, fallback, "a number of at least 0", (value) => Number.isFinite(value) && (value as number) >= 0);
+  }
+
+  /** A share of something: a number from 0 to below 1. */
+  rate(key: string, fallback?: number): number {
+    return this.value(key, fallback, "a number from 0 to below 1", (value) => Number.isFinite(value) && (value as number) >= 0 && (value as number) < 1);
   }
 
   flag(key: string, fallback: boolean): boolean {
@@ -84,6 +90,12 @@ export class ConfigReader {
     return this.json[key] !== undefined && this.json[key] !== null;
   }
 
+  /** True if the key is there and null, where that means something else than leaving it out. */
+  isNull(key: string): boolean {
+    this.known.add(key);
+    return this.json[key] === null;
+  }
+
   /** A nested object; an empty one when left out. */
   object(key: string): ConfigReader {
     const value = this.value(key, {}, "an object", (given) => typeof given === "object" && !Array.isArray(given));
@@ -110,13 +122,13 @@ export class ConfigReader {
 
   /** Marks keys that change nothing in what the model computes. */
   ignore(...keys: readonly string[]): void {
-    for (const key of keys) this.known.add(key);
+    for (const key of keys) this.ignored.add(key);
   }
 
   /** Throws if there is a key that nobody has asked for: it might change what the model computes. */
   finish(): void {
-    const unknown = Object.keys(this.json).filter((key) => !this.known.has(key));
-    if (unknown.length > 0) this.fail(`unknown key ${unknown.map((key) => `"${key}"`).join(", ")}. Known keys are ${[...this.known].sort().join(", ")}.`);
+    const unknown = Object.keys(this.json).filter((key) => !this.known.has(key) && !this.ignored.has(key));
+    if (unknown.length > 0) this.fail(`unknown key ${unknown.map((key) => `"${key}"`).join(", ")}. Keys that count are ${[...this.known].sort().join(", ")}.`);
   }
 
   fail(problem: string): never {

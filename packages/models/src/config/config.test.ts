@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { isMoekitError } from "@moekit/core";
 import { describe, expect, it } from "vitest";
 import { modelFamilies } from "../families/index.js";
-import type { GroupedAttentionConfig } from "./attention-config.js";
+import type { GroupedAttentionConfig, LatentAttentionConfig } from "./attention-config.js";
 import type { ModelConfig } from "./model-config.js";
 import { parseConfig, withRouter } from "./parse-config.js";
 
@@ -82,6 +82,26 @@ describe("parseConfig", () => {
     expect(() => theta({ rope_theta: 500, rope_parameters: { rope_type: "default", rope_theta: 700 } })).toThrow("500 at the top and 700");
   });
 
+  it("heads are the whole share of the width, where the file does not say how wide", () => {
+    const dim = (change: object) => (parseConfig({ ...fixture("mixtral"), hidden_size: 27, ...change }).layers[0]!.attention as GroupedAttentionConfig).headDim;
+    expect(dim({ head_dim: undefined })).toBe(6);
+    expect(dim({ head_dim: null })).toBe(6);
+    expect(dim({ head_dim: 10 })).toBe(10);
+  });
+
+  it("null is another thing than left out where a class has a default that is not null", () => {
+    const ranks = (change: object) => (parseConfig({ ...fixture("deepseek_v3"), ...change }).layers[0]!.attention as LatentAttentionConfig).queryRank;
+    expect([ranks({ q_lora_rank: undefined }), ranks({ q_lora_rank: null }), ranks({ q_lora_rank: 5 })]).toEqual([1536, undefined, 5]);
+    const window = (change: object) => windowOf(parseConfig({ ...fixture("qwen3"), layer_types: undefined, use_sliding_window: true, max_window_layers: 0, ...change }));
+    expect([window({ sliding_window: undefined }), window({ sliding_window: null }), window({ sliding_window: 5 })]).toEqual([4096, undefined, 5]);
+    expect((parseConfig({ ...fixture("gpt_oss"), head_dim: null }).layers[0]!.attention as GroupedAttentionConfig).headDim).toBe(8);
+  });
+
+  it("takes what old versions of transformers wrote into every file", () => {
+    const old = { _attn_implementation_autoset: true, attn_implementation: "sdpa", attention_dropout: 0.1, auto_map: {}, do_sample: true, max_length: 4096, temperature: 0.6, top_p: 0.9, torchscript: false, pruned_heads: {}, tokenizer_class: null, use_bfloat16: false };
+    expect(parseConfig({ ...fixture("granitemoe"), ...old }).layers).toEqual(parseConfig(fixture("granitemoe")).layers);
+  });
+
   it("keeps the file's content for writing it back", () => {
     expect(parseConfig(fixture("olmoe")).source).toEqual(fixture("olmoe"));
   });
@@ -93,7 +113,14 @@ describe("parseConfig", () => {
     ["a size that is text", "olmoe", { vocab_size: "many" }, "whole number"],
     ["a size of zero", "olmoe", { hidden_size: 0 }, "whole number"],
     ["another activation", "mixtral", { hidden_act: "gelu" }, "hidden_act"],
-    ["dropout", "mixtral", { attention_dropout: 0.1 }, "dropout is not implemented"],
+    ["dropout of everything", "mixtral", { attention_dropout: 1 }, '"attention_dropout" must be a number from 0 to below 1'],
+    ["a window that is no number, though it is off", "qwen3_moe", { sliding_window: "wide" }, '"sliding_window" must be a whole number'],
+    ["a share of the head that turns, where the family turns all", "olmoe", { partial_rotary_factor: 0.5 }, "partial_rotary_factor = 0.5 is not supported"],
+    ["experts that do not split into groups", "glm4_moe", { n_group: 3 }, "n_routed_experts 8 must be a multiple of n_group 3"],
+    ["more groups than there are", "deepseek_v3", { topk_group: 5 }, "topk_group 5 must be at most n_group 4"],
+    ["more choices than the groups have", "deepseek_v2", { topk_group: 1 }, "num_experts_per_tok 3 must be at most 2, the experts in 1 (topk_group) of 4 (n_group) groups"],
+    ["another frequency of experts", "deepseek_v3", { moe_layer_freq: 2 }, "moe_layer_freq = 2 is not supported"],
+    ["chunks of no length", "llama4_text", { attention_chunk_size: null }, "attention_chunk_size is null"],
     ["a negative jitter", "mixtral", { router_jitter_noise: -0.1 }, "number of at least 0"],
     ["heads that do not share keys evenly", "mixtral", { num_key_value_heads: 3 }, "multiple of num_key_value_heads 3"],
     ["two different numbers of experts", "qwen3_moe", { num_experts: 4 }, "num_experts is 4, but num_local_experts is 8"],

@@ -32,7 +32,7 @@ export function readRope(config: ConfigReader, { theta: defaultTheta, maxPositio
 
 function readDim(config: ConfigReader, scaling: ConfigReader, { headDim, partial, readsPartial }: Required<Pick<RopeDefaults, "headDim" | "partial" | "readsPartial">>): number {
   if (!readsPartial) {
-    scaling.only("partial_rotary_factor", 1, "this family rotates all dimensions.");
+    for (const where of [config, scaling]) where.only("partial_rotary_factor", 1, "this family rotates all dimensions.");
     return headDim;
   }
   const share = scaling.positive("partial_rotary_factor", config.positive("partial_rotary_factor", partial));

@@ -21,7 +21,7 @@ export interface LinearRope extends RopeBase {
 }
 
 /**
- * The base grows with sequences longer than `maxPositions`, or is `alpha` times larger from the start (HunYuan).
+ * The base grows with sequences longer than `maxPositions`, or up to there is larger by `alpha` (HunYuan).
  * @example const rope: DynamicRope = { kind: "dynamic", theta: 10000, factor: 2, maxPositions: 4096 };
  */
 export interface DynamicRope extends RopeBase {

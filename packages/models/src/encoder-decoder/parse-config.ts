@@ -1,5 +1,6 @@
 import { UnknownNameError } from "@moekit/core";
 import { ConfigReader } from "../config/config-reader.js";
+import { ignoreGeneralKeys, readDropout } from "../config/general-keys.js";
 import { readQuantization } from "../config/read-quantization.js";
 import type { HuggingFaceConfig } from "../config/model-config.js";
 import type { EncoderDecoderConfig, EncoderDecoderFeedForward, StackLayerKind } from "./config.js";
@@ -100,10 +101,12 @@ function readLayers(read: ConfigReader, stack: "encoder" | "decoder", count: num
 }
 
 function ignoreHarmless(read: ConfigReader): void {
-  read.ignore("architectures", "transformers_version", "dtype", "torch_dtype", "_name_or_path", "use_cache", "output_past", "n_positions", "task_specific_params");
-  read.ignore("bos_token_id", "pad_token_id", "initializer_factor", "return_dict", "output_attentions", "output_hidden_states", "output_router_logits", "add_router_probs");
-  // Training here is without dropout. transformers reads none of the others in this family.
-  read.ignore("dropout_rate", "moe_token_dropout", "router_ignore_padding_tokens", "second_expert_policy", "router_type", "add_cross_attention");
+  ignoreGeneralKeys(read);
+  read.ignore("architectures", "use_cache", "output_past", "n_positions", "bos_token_id", "pad_token_id", "initializer_factor", "output_router_logits");
+  readDropout(read, "dropout_rate", "moe_token_dropout");
+  // transformers reads none of these in this family.
+  read.ignore("second_expert_policy", "router_type");
+  for (const key of ["add_router_probs", "router_ignore_padding_tokens", "add_cross_attention"]) read.flag(key, false);
   read.only("is_encoder_decoder", true, "this is an encoder-decoder.");
   read.only("is_decoder", false, "this is an encoder-decoder.");
   read.only("is_gated_act", false, "this family has no gated feed-forward blocks.");

@@ -2,6 +2,7 @@
 import * as tf from "@tensorflow/tfjs";
 import type { RoutingTrace } from "@moekit/core";
 import type { StackLayerKind } from "./config.js";
+import { oneHotExperts } from "./one-hot.js";
 
 /**
  * What Switch Transformers trains routers with, over all layers of a stack together: `auxLoss = E * sum_e f_e P_e`, the mean
@@ -24,5 +25,5 @@ export function stackRouterLosses(trace: RoutingTrace, layers: readonly StackLay
 
 /** `[B S, E]`: 1 at the expert of the largest logit, dropped or not. */
 function choicesOf({ logits, numExperts }: RoutingTrace[number]["routing"]): tf.Tensor {
-  return tf.cast(tf.oneHot(tf.argMax(logits, 1), numExperts), "float32");
+  return oneHotExperts(tf.argMax(logits, 1), numExperts);
 }

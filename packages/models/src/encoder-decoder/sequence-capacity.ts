@@ -1,6 +1,7 @@
 /** B sequences of S tokens, T = B S, E experts. */
 import * as tf from "@tensorflow/tfjs";
 import { stopGradient, tidy, type TokenChoice } from "@moekit/core";
+import { oneHotExperts } from "./one-hot.js";
 
 /**
  * Drops a token if as many tokens of its sequence as the capacity chose the same expert before it: its id becomes -1 and
@@ -16,7 +17,7 @@ export function limitBySequence(choice: TokenChoice, batch: number, capacity: nu
     const { numExperts } = choice;
     const chosen_T1 = stopGradient(choice.expertIds);
     const before_B1E = tf.reshape(taken_BE ?? tf.zeros([batch, numExperts]), [batch, 1, numExperts]);
-    const isChosen_BSE = tf.reshape(tf.cast(tf.oneHot(tf.reshape(chosen_T1, [-1]), numExperts), "float32"), [batch, -1, numExperts]);
+    const isChosen_BSE = tf.reshape(oneHotExperts(tf.reshape(chosen_T1, [-1]), numExperts), [batch, -1, numExperts]);
     const count_BSE = tf.add(tf.cumsum(isChosen_BSE, 1), before_B1E);
     const isKept_T1 = tf.reshape(tf.lessEqual(tf.sum(tf.mul(count_BSE, isChosen_BSE), 2), capacity), chosen_T1.shape);
     const kept_T1 = tf.cast(isKept_T1, "float32");

@@ -26,7 +26,7 @@ function readGroupLimited(read: ConfigReader): MoeConfig["router"] {
   const method = read.text("topk_method", "greedy");
   const router = { name: "groupLimited", routedScalingFactor: read.positive("routed_scaling_factor", 1) };
   // transformers never renormalises here, whatever the key says. For what the authors do: withRouter, `renormalise: true`.
-  read.ignore("norm_topk_prob");
+  read.flag("norm_topk_prob", false);
   if (method === "group_limited_greedy") return { ...router, numGroups: read.size("n_group"), topKGroups: read.size("topk_group") };
   if (method !== "greedy") read.fail(`topk_method "${method}" is unknown; DeepSeek-V2 has greedy and group_limited_greedy.`);
   read.ignore("n_group", "topk_group");

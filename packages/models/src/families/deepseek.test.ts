@@ -84,11 +84,10 @@ describe("deepseek_v3 and deepseek_v2", () => {
     expect(() => parseConfig({ ...fixtureJson<object>(family, "config.json"), ...change })).toThrow(message);
   });
 
-  it("layers are dense up to first_k_dense_replace and where moe_layer_freq leaves them out", () => {
+  it("layers are dense up to first_k_dense_replace", () => {
     const kinds = (change: object) => parseConfig({ ...fixtureJson<object>("deepseek_v3", "config.json"), num_hidden_layers: 5, ...change }).layers.map(({ feedForward }) => feedForward.kind[0]).join("");
     expect(kinds({ first_k_dense_replace: 0 })).toBe("mmmmm");
     expect(kinds({ first_k_dense_replace: 2 })).toBe("ddmmm");
-    expect(kinds({ first_k_dense_replace: 1, moe_layer_freq: 2 })).toBe("ddmdm");
     expect(kinds({ first_k_dense_replace: 9 })).toBe("ddddd");
   });
 

@@ -51,14 +51,28 @@ export function readBiasedSigmoid(read: ConfigReader, { groups = 1, topKGroups =
   };
 }
 
+interface GroupSizes {
+  readonly numGroups: number;
+  readonly topKGroups: number;
+}
+
+/** Experts lie in groups of equal size, and the best groups must have enough of them. */
+function checkGroups(read: ConfigReader, { numExperts, topK }: { numExperts: number; topK: number }, { numGroups, topKGroups }: GroupSizes): void {
+  if (numExperts % numGroups !== 0) read.fail(`n_routed_experts ${numExperts} must be a multiple of n_group ${numGroups}.`);
+  if (topKGroups > numGroups) read.fail(`topk_group ${topKGroups} must be at most n_group ${numGroups}.`);
+  const within = (numExperts / numGroups) * topKGroups;
+  if (topK > within) read.fail(`num_experts_per_tok ${topK} must be at most ${within}, the experts in ${topKGroups} (topk_group) of ${numGroups} (n_group) groups.`);
+}
+
 /** Experts with a shared one, and dense layers at the start; `bias` is that of the dense blocks and the shared expert. */
 export function readDeepSeekLayers(read: ConfigReader, router: MoeConfig["router"], { shared: defaultShared = 1, firstDense = 1, bias = false } = {}): (layer: number) => FeedForwardConfig {
   const width = read.size("moe_intermediate_size");
   const shared = read.count("n_shared_experts", defaultShared);
   const counts = readExperts(read, { experts: ["n_routed_experts", "num_local_experts", "num_experts"], topK: ["num_experts_per_tok"] });
+  checkGroups(read, counts, router as unknown as GroupSizes);
   const moe: MoeConfig = { kind: "moe", ...counts, width, router, shared: shared > 0 ? { width: width * shared, gated: false, bias } : undefined };
   const dense = { kind: "dense", width: read.size("intermediate_size"), bias } as const;
   const first = read.count("first_k_dense_replace", firstDense);
-  const step = read.size("moe_layer_freq", 1);
-  return (layer) => (layer >= first && layer % step === 0 ? moe : dense);
+  read.only("moe_layer_freq", 1, "all layers after the first dense ones have experts.");
+  return (layer) => (layer >= first ? moe : dense);
 }

@@ -10,7 +10,7 @@ export const hunyuanMoe: Family = {
   modelType: "hunyuan_v1_moe",
   architecture: "HunYuanMoEV1ForCausalLM",
   config(read) {
-    read.ignore("eod_token_id", "sep_token_id");
+    read.ignore("eod_token_id");
     readAuthorsKeys(read);
     const attention = readAttention(read, DEFAULTS, { bias: read.flag("attention_bias", false), qkNorm: { over: "head", after: "rotary" }, rope: { readsAlpha: true } });
     const width = read.size("intermediate_size");

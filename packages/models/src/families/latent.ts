@@ -11,7 +11,7 @@ import { modules } from "./names.js";
 /** Keys of latent attention. `layout` says how the dimensions with positions turn. */
 export function readLatentAttention(read: ConfigReader, layout: "half" | "interleaved"): LatentAttentionConfig {
   const numHeads = read.size("num_attention_heads");
-  const queryRank = read.has("q_lora_rank") ? read.size("q_lora_rank") : undefined;
+  const queryRank = read.isNull("q_lora_rank") ? undefined : read.size("q_lora_rank", 1536);
   const [contentDim, rotaryDim] = [read.size("qk_nope_head_dim", 128), read.size("qk_rope_head_dim", 64)];
   if (rotaryDim % 2 !== 0) read.fail(`qk_rope_head_dim must be an even number; got ${rotaryDim}.`);
   read.only("num_key_value_heads", numHeads, `all ${numHeads} heads have keys of their own.`);

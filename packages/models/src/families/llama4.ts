@@ -23,7 +23,7 @@ export const llama4: Family = {
   architecture: "Llama4ForConditionalGeneration",
   config(read) {
     ignoreHarmless(read);
-    read.ignore("vision_config", "boi_token_index", "eoi_token_index", "image_token_index", "boi_token_id", "eoi_token_id", "image_token_id", "eos_token_id", "_attn_implementation_autoset");
+    read.ignore("vision_config", "boi_token_index", "eoi_token_index", "image_token_index", "boi_token_id", "eoi_token_id", "image_token_id", "eos_token_id");
     const text = read.object("text_config");
     const config = readText(text);
     if (read.has("tie_word_embeddings") && read.flag("tie_word_embeddings", false) !== config.tieEmbeddings) read.fail("tie_word_embeddings contradicts that of text_config.");
@@ -48,7 +48,9 @@ const LLAMA4_LAYER: Placings = {
 };
 
 function readText(read: ConfigReader): Omit<ModelConfig, "family" | "source"> {
-  read.ignore("router_aux_loss_coef", "router_jitter_noise", "for_llm_compressor", "_attn_implementation_autoset");
+  read.ignore("for_llm_compressor");
+  // transformers computes with neither of them here.
+  for (const key of ["router_aux_loss_coef", "router_jitter_noise"]) read.nonNegative(key, 0);
   const [attention, feedForward] = [readLayerAttention(read), readFeedForward(read)];
   return { ...readDecoder(read, DEFAULTS), layers: layersOf(read, (layer) => ({ attention: attention(layer), feedForward: feedForward(layer) })) };
 }
@@ -61,6 +63,7 @@ function readLayerAttention(read: ConfigReader): (layer: number) => AttentionCon
   const temperature = read.flagOrNumber("attn_temperature_tuning", true) ? scale : undefined;
   const turning: GroupedAttentionConfig = { ...withPositions, qkNorm };
   const { rotary: _, ...plain } = withPositions;
+  if (read.isNull("attention_chunk_size")) read.fail("attention_chunk_size is null; it must be a whole number of at least 1, because layers attend in chunks.");
   const [turns, chunk] = [readTurning(read), read.size("attention_chunk_size", 8192)];
   const types = read.words("layer_types", read.size("num_hidden_layers"), ["full_attention", "chunked_attention"]);
   return (layer) => {

@@ -36,7 +36,7 @@ describe("phimoe", () => {
     [{ num_experts_per_tok: 1 }, "num_experts_per_tok must be 2"],
     [{ rope_scaling: { type: "linear", factor: 2 }, original_max_position_embeddings: undefined }, "rope type linear is not supported"],
     [{ rope_scaling: { ...published.rope_scaling, long_mscale: undefined } }, '"long_mscale" is missing'],
-    [{ hidden_dropout: 0.1 }, "hidden_dropout = 0.1 is not supported"],
+    [{ hidden_dropout: 1.5 }, '"hidden_dropout" must be a number from 0 to below 1'],
   ])("refuses %j", (change, message) => {
     expect(() => ropeOf(change)).toThrow(message);
   });

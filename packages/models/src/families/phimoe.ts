@@ -1,4 +1,5 @@
 import type { ConfigReader } from "../config/config-reader.js";
+import { readDropout } from "../config/general-keys.js";
 import type { MoeConfig } from "../config/feed-forward-config.js";
 import type { Family } from "./family.js";
 import { MIXTRAL_LAYER } from "./mixtral.js";
@@ -15,7 +16,7 @@ export const phimoe: Family = {
     const attention = readAttention(read, DEFAULTS, { bias: read.flag("attention_bias", false), window, rope: { readsScales: true } });
     if (!["default", "longrope"].includes(attention.rotary!.rope.kind)) read.fail(`rope type ${attention.rotary!.rope.kind} is not supported; this family knows default and longrope.`);
     const feedForward = readMoe(read);
-    read.only("hidden_dropout", 0, "dropout is not implemented.");
+    readDropout(read, "hidden_dropout");
     const decoder = readDecoder(read, DEFAULTS);
     return { ...decoder, norm: { kind: "layer", eps: decoder.norm.eps }, headBias: read.flag("lm_head_bias", false), layers: layersOf(read, () => ({ attention, feedForward })) };
   },

@@ -2,7 +2,7 @@ import type { ConfigReader } from "../config/config-reader.js";
 import type { FeedForwardConfig, MoeConfig } from "../config/feed-forward-config.js";
 import type { Family } from "./family.js";
 import { STANDARD_LAYER, swigluNames } from "./names.js";
-import { layersOf, readAttention, readDecoder, readExperts, readSliding, type FamilyDefaults } from "./shared.js";
+import { layersOf, readAttention, readDecoder, readExperts, readSliding, readUnusedWindow, type FamilyDefaults } from "./shared.js";
 
 const DEFAULTS: FamilyDefaults = { normEps: 1e-6, ropeTheta: 10000, auxLossCoefficient: 0.001 };
 
@@ -27,7 +27,7 @@ export const qwen2Moe: Family = {
 function readWindow(read: ConfigReader): { window: number; slides: (layer: number) => boolean } | undefined {
   const last = read.count("max_window_layers", 28);
   if (!read.flag("use_sliding_window", false)) {
-    read.ignore("sliding_window");
+    readUnusedWindow(read);
     return undefined;
   }
   return { window: read.size("sliding_window", 4096), slides: (layer) => layer % 2 === 0 && layer < last };

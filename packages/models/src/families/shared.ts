@@ -2,6 +2,7 @@
 import type { AttentionConfig, GroupedAttentionConfig } from "../config/attention-config.js";
 import type { ConfigReader } from "../config/config-reader.js";
 import type { ModelConfig } from "../config/model-config.js";
+import { ignoreGeneralKeys, readDropout } from "../config/general-keys.js";
 import { readRope, type RopeDefaults } from "../config/read-rope.js";
 
 /** Defaults of a family's class in transformers, for files that leave a key out. */
@@ -18,7 +19,7 @@ export interface FamilyDefaults {
 export function readDecoder(read: ConfigReader, { normEps, auxLossCoefficient, tieEmbeddings = false }: FamilyDefaults): Omit<ModelConfig, "family" | "source" | "layers"> {
   ignoreHarmless(read);
   read.only("hidden_act", "silu", "this family uses SwiGLU.");
-  read.only("attention_dropout", 0, "dropout is not implemented.");
+  readDropout(read, "attention_dropout");
   return {
     vocabSize: read.size("vocab_size"),
     hiddenSize: read.size("hidden_size"),
@@ -36,8 +37,9 @@ export function readHeads(read: ConfigReader, defaultHeadDim?: number): Pick<Gro
   const numHeads = read.size("num_attention_heads");
   const numKeyValueHeads = read.size("num_key_value_heads", numHeads);
   if (numHeads % numKeyValueHeads !== 0) read.fail(`num_attention_heads ${numHeads} must be a multiple of num_key_value_heads ${numKeyValueHeads}.`);
-  const headDim = read.size("head_dim", defaultHeadDim ?? hiddenSize / numHeads);
-  if (headDim % 2 !== 0) read.fail(`head_dim (or hidden_size / num_attention_heads) must be an even number; got ${headDim}.`);
+  const share = Math.floor(hiddenSize / numHeads);
+  const headDim = read.isNull("head_dim") ? share : read.size("head_dim", defaultHeadDim ?? share);
+  if (headDim % 2 !== 0 || headDim === 0) read.fail(`head_dim (or hidden_size / num_attention_heads) must be an even number; got ${headDim}.`);
   return { numHeads, numKeyValueHeads, headDim };
 }
 
@@ -91,10 +93,15 @@ export function readSliding<T extends AttentionConfig>(read: ConfigReader, full:
   return (layer) => ((types ? types[layer] === "sliding_attention" : slides(layer)) && sliding ? sliding : full);
 }
 
+/** Keys of the window of families that have a switch for it, where the switch is off: any width will do, and so will none. */
+export function readUnusedWindow(read: ConfigReader): void {
+  read.count("sliding_window", 0);
+}
+
 /** Keys that say nothing about what the model computes. */
 export function ignoreHarmless(read: ConfigReader): void {
-  read.ignore("model_type", "architectures", "transformers_version", "dtype", "torch_dtype", "_name_or_path", "use_cache");
-  read.ignore("bos_token_id", "pad_token_id", "initializer_range", "return_dict", "chunk_size_feed_forward", "problem_type");
-  read.ignore("output_router_logits", "output_attentions", "output_hidden_states", "id2label", "label2id", "pretraining_tp", "auto_map");
+  read.ignore("model_type", "architectures", "use_cache", "bos_token_id", "pad_token_id", "initializer_range", "output_router_logits", "pretraining_tp");
+  ignoreGeneralKeys(read);
   read.only("is_encoder_decoder", false, "this is a decoder.");
+  read.only("add_cross_attention", false, "this is a decoder.");
 }
