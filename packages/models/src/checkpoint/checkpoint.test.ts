@@ -51,6 +51,20 @@ describe("saveModel", () => {
     disposeParameters(model);
   });
 
+  it("an only expert is a tensor like any other", async () => {
+    const model = createModel(parseConfig({ ...fixtureJson<object>("hunyuan_v1_moe", "config.json"), num_experts: 1, moe_topk: 1 }), { seed: 1 });
+    const dir = join(folder, "one-expert");
+    await saveModel(model, dir);
+    const again = await loadModel(dir);
+    const [saved, loaded] = [parameters(model), parameters(again)];
+    for (const [path, variable] of Object.entries(loaded)) expect([...variable.dataSync()], path).toEqual([...saved[path]!.dataSync()]);
+    const file = await SafetensorsFile.open(join(dir, "model.safetensors"));
+    expect((await file.read("model.layers.1.mlp.experts.0.up_proj.weight")).data).toEqual(saved["layers.1.moe.experts.up"]!.dataSync());
+    await file.close();
+    disposeParameters(model);
+    disposeParameters(again);
+  });
+
   it("shards hold the same tensors, each file within the limit", async () => {
     const model = await loadModel(fixtureFolder("olmoe"));
     const dir = join(folder, "sharded");

@@ -26,7 +26,8 @@ export function placeOf(placing: Placing, shape: readonly number[]): Place {
 export function perExpert(pattern: string): Placing {
   return ([experts, ...rest]) => {
     const names = Array.from({ length: experts! }, (_, expert) => pattern.replace("{e}", String(expert)));
-    return { names, fileShape: rest, offset: 0, strides: rowMajor(rest) };
+    // The tensor of an only expert is the whole bank, whose first axis then has a stride as well.
+    return { names, fileShape: rest, offset: 0, strides: rowMajor(experts === 1 ? [1, ...rest] : rest) };
   };
 }
 

@@ -21,15 +21,17 @@ export function underReferenceNames(model: MoeTransformer, grads: tf.NamedTensor
   const places = parameterPlaces(model.config, Object.fromEntries(Object.entries(grads).map(([path, { shape }]) => [path, shape])));
   const fused = new Map<string, Float32Array>();
   for (const [path, { names, ...place }] of places) {
-    if (names.length > 1) continue;
+    if (isPerExpert(names)) continue;
     const values = fused.get(names[0]!) ?? new Float32Array(elements(place.fileShape));
     scatter(grads[path]!.dataSync() as Float32Array, place, grads[path]!.shape, values);
     fused.set(names[0]!, values);
     put(names[0]!, { shape: place.fileShape, data: values });
   }
-  for (const [path, { names }] of places) if (names.length > 1) fuseExperts(path, names[0]!, grads, put);
+  for (const [path, { names }] of places) if (isPerExpert(names)) fuseExperts(path, names[0]!, grads, put);
   return named;
 }
+
+const isPerExpert = ([first]: readonly string[]): boolean => first!.includes(".experts.0.");
 
 /** Experts that have a tensor each in files lie in `gate_up_proj` and `down_proj`. */
 function fuseExperts(path: string, name: string, grads: tf.NamedTensorMap, put: (name: string, tensor: HostTensor) => void): void {
