@@ -71,6 +71,19 @@ describe("moekit score", () => {
     expect(await moekit(["score", fixture("olmoe"), "--ids", ids, "--out", exact, "--weights", "q7", ...cpu])).toMatchObject({ code: 2, notes: expect.stringContaining("--weights must be one of float32, as-stored") as string });
   });
 
+  it("leaves experts in their file, and computes and routes the same", async () => {
+    const [ids, file, all, few] = ["few.json", "few.gguf", "all", "few"].map((name) => join(folder, name)) as [string, string, string, string];
+    await writeFile(ids, "[[1, 2, 3, 4]]");
+    await moekit(["convert", fixture("olmoe"), "--to", "gguf", "--quantize", "q8_0", "--out", file]);
+    const score = (out: string, ...flags: string[]) => moekit(["score", file, "--ids", ids, "--out", out, ...flags, ...cpu]);
+    expect((await score(all, "--weights", "as-stored")).code).toBe(0);
+    expect(await score(few, "--weights", "as-stored", "--expert-cache", "0.00001")).toMatchObject({ code: 0, notes: "" });
+    expect((await (await tensorsOf(few))("logits")).data).toEqual((await (await tensorsOf(all))("logits")).data);
+    expect(await score(few, "--expert-cache", "1")).toMatchObject({ code: 2, notes: expect.stringContaining("--expert-cache keeps packed experts: pass --weights as-stored too") as string });
+    expect(await score(few, "--weights", "as-stored", "--expert-cache", "0")).toMatchObject({ code: 2, notes: expect.stringContaining('--expert-cache must be a number above 0; got "0"') as string });
+    expect(await score(few, "--weights", "as-stored", "--expert-cache", "1e-9")).toMatchObject({ code: 2, notes: expect.stringContaining("expertCacheBytes must be at least") as string });
+  });
+
   it("takes the ids of an encoder-decoder as an object, and says so", async () => {
     const family = "switch_transformers";
     const want = await tensorsOf(join(fixture(family), "expected.safetensors"));

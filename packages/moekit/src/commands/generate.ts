@@ -6,7 +6,7 @@ import { loadWriter } from "./load-writer.js";
 import { UsageError } from "../terminal/exit-codes.js";
 import { numberFlag } from "../terminal/flags.js";
 import { interruptible } from "../terminal/interruptible.js";
-import { weightFormat, weightsFlag } from "../terminal/weights-flag.js";
+import { loadOptions, weightsFlags } from "../terminal/weights-flag.js";
 
 export const generate = command({
   name: "generate",
@@ -19,16 +19,16 @@ export const generate = command({
     "top-k": { type: "string", valueHint: "k", description: "Choose among the k most probable tokens" },
     "top-p": { type: "string", valueHint: "p", description: "Choose among the most probable tokens that reach p together" },
     seed: { type: "string", default: "0", valueHint: "n", description: "Makes sampling repeatable" },
-    ...weightsFlag,
+    ...weightsFlags,
     ...backendFlag,
   },
   example: 'moekit generate runs/sea --prompt "Call me" --temperature 0.7 --top-p 0.9',
   async run(args, terminal) {
-    const [options, weights] = [samplingOptions(args), weightFormat(args.weights)];
+    const [options, loading] = [samplingOptions(args), loadOptions(args)];
     if (args.prompt === "") throw new UsageError("--prompt must not be empty");
     const path = await checkpointPath(args.dir, terminal);
     await selectBackend(args.backend as BackendName);
-    const [model, tokenizer] = [await loadWriter(path, { weights }), await loadTokenizer(path)];
+    const [model, tokenizer] = [await loadWriter(path, loading), await loadTokenizer(path)];
     try {
       await interruptible(terminal, (signal) => write(signal));
     } finally {

@@ -4,7 +4,7 @@ import { isEncoderDecoder, loadEncoderDecoder, loadModel, readConfigOf, scoreEnc
 import { checkpointPath } from "../terminal/checkpoint-path.js";
 import { backendFlag, command } from "../terminal/command.js";
 import { DTYPES } from "../terminal/number-formats.js";
-import { weightFormat, weightsFlag } from "../terminal/weights-flag.js";
+import { loadOptions, weightsFlags } from "../terminal/weights-flag.js";
 import { readIds, type GivenIds } from "./read-ids.js";
 
 
@@ -16,16 +16,16 @@ export const score = command({
     ids: { type: "string", required: true, valueHint: "file.json", description: "Token ids: [[...],[...]], rows of equal length; for an encoder-decoder {\"input_ids\": rows, \"decoder_input_ids\": rows}" },
     out: { type: "string", required: true, valueHint: "file.safetensors", description: "File to write" },
     dtype: { type: "enum", default: "f32", options: Object.keys(DTYPES), description: "Format of the numbers in the file" },
-    ...weightsFlag,
+    ...weightsFlags,
     ...backendFlag,
   },
   example: "moekit score OLMoE-1B-7B-0924 --ids ids.json --out scores.safetensors",
-  async run({ dir, ids, out, dtype, weights, backend, json }, terminal) {
-    const format = weightFormat(weights);
+  async run({ dir, ids, out, dtype, backend, json, ...flags }, terminal) {
+    const loading = loadOptions(flags);
     const given = await readIds(ids);
     const path = await checkpointPath(dir, terminal);
     await selectBackend(backend as BackendName);
-    const tensors = await scoresOf(path, given, { weights: format });
+    const tensors = await scoresOf(path, given, loading);
     await writeSafetensors(out, tensors, { dtype: DTYPES[dtype as keyof typeof DTYPES] });
     const [loss, crossEntropy, auxLoss] = ["loss", "cross_entropy", "aux_loss"].map((name) => tensors[name]!.data[0]!) as [number, number, number];
     const shapes = Object.fromEntries(Object.entries(tensors).map(([name, { shape }]) => [name, shape]));

@@ -1,5 +1,5 @@
 import { disposeParameters } from "@moekit/core";
-import { loadModel, loadTokenizer } from "@moekit/models";
+import { loadModel, loadTokenizer, type LoadOptions } from "@moekit/models";
 import { routedTokens, type RoutedToken } from "@moekit/report";
 import { routingOf } from "../training/routing-of.js";
 
@@ -21,8 +21,8 @@ export interface TextRouting {
  * @throws CheckpointError if the folder has no model or tokenizer, DataError if the text is empty.
  * @example const { tokens } = await routingOfText("runs/sea", "Call me Ishmael.");
  */
-export async function routingOfText(folder: string, text: string): Promise<TextRouting> {
-  const [model, tokenizer] = [await loadModel(folder), await loadTokenizer(folder)];
+export async function routingOfText(folder: string, text: string, options: LoadOptions = {}): Promise<TextRouting> {
+  const [model, tokenizer] = [await loadModel(folder, options), await loadTokenizer(folder)];
   try {
     const ids = tokenizer.encode(text);
     const layers = ids.length > 0 ? await routingOf(model, Int32Array.from(ids)) : [];
