@@ -10,7 +10,8 @@ export class Linear {
   readonly bias?: Variable;
 
   constructor(inputs: number, outputs: number, { init, bias = false }: { init: MatrixInit; bias?: boolean }) {
-    this.weight = init.packed ? new PackedWeight([outputs, inputs]) : weightVariable([outputs, inputs], init);
+    // There is nothing to pack in a matrix without numbers, as that of a shared expert of no width.
+    this.weight = init.packed && inputs > 0 && outputs > 0 ? new PackedWeight([outputs, inputs]) : weightVariable([outputs, inputs], init);
     if (bias) this.bias = constantVariable([outputs], 0);
   }
 

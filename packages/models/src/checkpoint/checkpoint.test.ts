@@ -32,6 +32,14 @@ async function checkpointOf(family: string, change: (tensors: Awaited<ReturnType
   return dir;
 }
 
+async function readAll(path: string): Promise<Awaited<ReturnType<typeof fixtureTensors>>> {
+  const file = await SafetensorsFile.open(path);
+  const entries: [string, Awaited<ReturnType<typeof file.read>>][] = [];
+  for (const name of file.tensors.keys()) entries.push([name, await file.read(name)]);
+  await file.close();
+  return Object.fromEntries(entries);
+}
+
 describe("saveModel", () => {
   it.each([...FAMILIES, ...OPTIONS])("%s comes back byte for byte as transformers wrote it", async (family) => {
     const model = await loadModel(fixtureFolder(family));
@@ -49,6 +57,28 @@ describe("saveModel", () => {
     const written = JSON.parse(await readFile(join(folder, "new", "config.json"), "utf8")) as Record<string, unknown>;
     expect(written).toEqual({ ...source, architectures: ["OlmoeForCausalLM"], eos_token_id: null });
     disposeParameters(model);
+  });
+
+  it("without shared experts there are tensors of no width, as transformers writes them, which may be missing; the bias counts", async () => {
+    const config = { ...fixtureJson<object>("deepseek_v2", "config.json"), n_shared_experts: 0, mlp_bias: true };
+    const model = createModel(parseConfig(config), { seed: 1 });
+    const bias = parameters(model)["layers.1.moe.shared.ffn.down.bias"]!;
+    bias.assign(tf.range(0, 32));
+    const dir = join(folder, "no-shared");
+    await saveModel(model, dir);
+    const tensors = await readAll(join(dir, "model.safetensors"));
+    expect(tensors["model.layers.1.mlp.shared_experts.up_proj.weight"]!.shape).toEqual([0, 32]);
+    expect(tensors["model.layers.1.mlp.shared_experts.down_proj.weight"]!.shape).toEqual([32, 0]);
+    await writeSafetensors(join(dir, "model.safetensors"), Object.fromEntries(Object.entries(tensors).filter(([, { data }]) => data.length > 0)));
+    const ids = tf.tensor2d([[5, 6, 7]], undefined, "int32");
+    const logits = (of: MoeTransformer) => tf.tidy(() => [...of.forward(ids).logits.dataSync()]);
+    const [again, packed] = [await loadModel(dir), await loadModel(dir, { weights: "bf16" })];
+    expect(logits(again)).toEqual(logits(model));
+    expect(logits(packed)).toHaveLength(3 * 160);
+    bias.assign(tf.zeros([32]));
+    expect(logits(again)).not.toEqual(logits(model));
+    tf.dispose(ids);
+    for (const each of [model, again, packed]) disposeParameters(each);
   });
 
   it("an only expert is a tensor like any other", async () => {

@@ -47,7 +47,8 @@ export async function fillParameters(model: object, placesOf: (shapes: Shapes) =
 
 function checkFit(places: ReadonlyMap<string, Place>, reader: TensorReader, { in: where, folder, unused }: Fit): void {
   const wanted = new Map([...places.values()].flatMap(({ names, fileShape }) => names.map((name) => [name, fileShape.join()] as const)));
-  const missing = [...wanted.keys()].filter((name) => !reader.tensors.has(name));
+  // A tensor without numbers may be left out.
+  const missing = [...wanted].filter(([name, shape]) => !reader.tensors.has(name) && !shape.split(",").includes("0")).map(([name]) => name);
   const unexpected = [...reader.tensors.keys()].filter((name) => !wanted.has(name) && !unused(name));
   const misfits = [...wanted].filter(([name, shape]) => reader.tensors.has(name) && reader.tensors.get(name)!.shape.join() !== shape);
   const shapes = misfits.map(([name, shape]) => `${name} must be [${shape}], is [${reader.tensors.get(name)!.shape}]`);
@@ -62,6 +63,7 @@ function list(title: string, items: readonly string[]): string {
 
 /** Reads what lies at a place, tensor by tensor, and hands it to the variable. */
 async function fill(variable: tf.Variable, place: Place, source: ReadOnce): Promise<void> {
+  if (variable.size === 0) return;
   const values = new Float32Array(variable.size);
   const shape = place.names.length === 1 ? variable.shape : variable.shape.slice(1);
   const size = values.length / place.names.length;

@@ -2,7 +2,7 @@ import type { ConfigReader } from "../config/config-reader.js";
 import type { MoeConfig } from "../config/feed-forward-config.js";
 import { ignoreTrainingKeys } from "./deepseek-v3.js";
 import type { Family } from "./family.js";
-import { isEmptyShared, readDeepSeekLayers, SHARED_EXPERTS } from "./glm4-moe.js";
+import { readDeepSeekLayers, SHARED_EXPERTS } from "./glm4-moe.js";
 import { latentNames, readLatentAttention } from "./latent.js";
 import { DENSE, EXPERTS, NORMS, ROUTER } from "./names.js";
 import { layersOf, readDecoder } from "./shared.js";
@@ -19,7 +19,6 @@ export const deepSeekV2: Family = {
     return { ...readDecoder(read, { normEps: 1e-6, ropeTheta: 10000 }), layers: layersOf(read, (layer) => ({ attention, feedForward: feedForward(layer) })) };
   },
   layer: (layer) => ({ ...NORMS, ...latentNames(layer), ...DENSE, ...EXPERTS, ...ROUTER, ...SHARED_EXPERTS }),
-  unused: isEmptyShared,
 };
 
 function readGroupLimited(read: ConfigReader): MoeConfig["router"] {

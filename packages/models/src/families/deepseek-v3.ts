@@ -1,6 +1,6 @@
 import type { ConfigReader } from "../config/config-reader.js";
 import type { Family } from "./family.js";
-import { BIASED_ROUTER, isBeyondLastLayer, isEmptyShared, readBiasedSigmoid, readDeepSeekLayers, SHARED_EXPERTS } from "./glm4-moe.js";
+import { BIASED_ROUTER, isBeyondLastLayer, readBiasedSigmoid, readDeepSeekLayers, SHARED_EXPERTS } from "./glm4-moe.js";
 import { latentNames, readLatentAttention } from "./latent.js";
 import { DENSE, EXPERTS, NORMS } from "./names.js";
 import { layersOf, readDecoder } from "./shared.js";
@@ -20,7 +20,7 @@ export const deepSeekV3: Family = {
     return { ...readDecoder(read, { normEps: 1e-6, ropeTheta: 10000 }), layers: layersOf(read, (layer) => ({ attention, feedForward: feedForward(layer) })) };
   },
   layer: (layer) => ({ ...NORMS, ...latentNames(layer), ...DENSE, ...EXPERTS, ...BIASED_ROUTER, ...SHARED_EXPERTS }),
-  unused: (name, config) => isBeyondLastLayer(name, config) || isEmptyShared(name, config),
+  unused: isBeyondLastLayer,
 };
 
 /** Of the authors' own code: where experts lie, and a loss that transformers does not have. */

@@ -1,6 +1,5 @@
 import type { ConfigReader } from "../config/config-reader.js";
 import type { FeedForwardConfig, MoeConfig } from "../config/feed-forward-config.js";
-import type { ModelConfig } from "../config/model-config.js";
 import type { Family, Placings } from "./family.js";
 import { STANDARD_LAYER, swigluNames } from "./names.js";
 import { layersOf, readAttention, readDecoder, readExperts, type FamilyDefaults } from "./shared.js";
@@ -20,7 +19,7 @@ export const glm4Moe: Family = {
     return { ...readDecoder(read, DEFAULTS), layers: layersOf(read, (layer) => ({ attention, feedForward: feedForward(layer) })) };
   },
   layer: () => ({ ...STANDARD_LAYER, ...BIASED_ROUTER, ...SHARED_EXPERTS }),
-  unused: (name, config) => isBeyondLastLayer(name, config) || isEmptyShared(name, config),
+  unused: isBeyondLastLayer,
 };
 
 /** The router of DeepSeek-V3 and GLM-4.5. */
@@ -33,11 +32,6 @@ export const SHARED_EXPERTS: Placings = swigluNames("moe.shared.ffn", "mlp.share
 export function isBeyondLastLayer(name: string, { layers }: { readonly layers: readonly unknown[] }): boolean {
   const [, layer] = /^model\.layers\.(\d+)\./.exec(name) ?? [];
   return layer !== undefined && Number(layer) >= layers.length;
-}
-
-/** A file of a model without shared experts has tensors of no elements for them. */
-export function isEmptyShared(name: string, { layers }: Pick<ModelConfig, "layers">): boolean {
-  return name.includes(".mlp.shared_experts.") && layers.every(({ feedForward }) => feedForward.kind === "dense" || !feedForward.shared);
 }
 
 /** Sigmoid scores, selection bias, groups. */
@@ -70,7 +64,8 @@ export function readDeepSeekLayers(read: ConfigReader, router: MoeConfig["router
   const shared = read.count("n_shared_experts", defaultShared);
   const counts = readExperts(read, { experts: ["n_routed_experts", "num_local_experts", "num_experts"], topK: ["num_experts_per_tok"] });
   checkGroups(read, counts, router as unknown as GroupSizes);
-  const moe: MoeConfig = { kind: "moe", ...counts, width, router, shared: shared > 0 ? { width: width * shared, gated: false, bias } : undefined };
+  // Without shared experts there is one of no width, as in transformers: its tensors are in files, and with biases the last of them counts.
+  const moe: MoeConfig = { kind: "moe", ...counts, width, router, shared: { width: width * shared, gated: false, bias } };
   const dense = { kind: "dense", width: read.size("intermediate_size"), bias } as const;
   const first = read.count("first_k_dense_replace", firstDense);
   read.only("moe_layer_freq", 1, "all layers after the first dense ones have experts.");
