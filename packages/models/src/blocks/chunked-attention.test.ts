@@ -3,6 +3,7 @@ import { randomNormal } from "@moekit/core";
 import { beforeEach, describe, expect, it } from "vitest";
 import { KeyValueCache } from "../generation/key-value-cache.js";
 import { BACKENDS, useBackend } from "../testing/fixtures.js";
+import { mixWhereBatchIs } from "./batch-among-heads.js";
 import { chunkedAttention, keysOfOpenChunk } from "./chunked-attention.js";
 
 const [CHUNK, SCALE, HEADS, WIDTH] = [4, 0.7, 2, 3];
@@ -67,7 +68,7 @@ describe.each(BACKENDS)("chunkedAttention on %s", (backend) => {
     const rows = (x: tf.Tensor4D, from: number, to: number) => tf.slice(x, [0, from, 0, 0], [2, to - from, x.shape[2], WIDTH]);
     const pieces = [[0, 3], [3, 4], [4, 8], [8, 11]].map(([from, to]) => {
       const { key, value } = cache.extend(0, { key: rows(k, from!, to!), value: rows(v, from!, to!) }, keysOfOpenChunk(to!, CHUNK) + 1);
-      return chunkedAttention(rows(q, from!, to!), key, value, CHUNK, { scale: SCALE });
+      return mixWhereBatchIs(rows(q, from!, to!), key, (queries) => chunkedAttention(queries, key, value, CHUNK, { scale: SCALE }));
     });
     closeTo(tf.concat(pieces, 1).dataSync(), [...whole], 1e-6);
     expect(cache.extend(0, { key: rows(k, 0, 1), value: rows(v, 0, 1) }).key.shape[1]).toBe((11 % CHUNK) + 1);

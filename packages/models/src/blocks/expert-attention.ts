@@ -4,6 +4,7 @@ import { attention, constantVariable, gatherRows, groupedMatmul, LocalDispatcher
 import { TopKRouter } from "@moekit/routing";
 import type { ExpertAttentionConfig } from "../config/attention-config.js";
 import type { Attention, AttentionInput, AttentionSizes } from "./attention.js";
+import { mixWhereBatchIs } from "./batch-among-heads.js";
 import { Linear } from "./linear.js";
 import type { ModelInit } from "./model-init.js";
 
@@ -48,7 +49,7 @@ export class ExpertAttention implements Attention {
     const heads = (projection: Linear): tf.Tensor4D => tf.reshape(projection.forward(x_TD), [input.batch, -1, this.config.numKeyValueHeads, this.config.headDim]);
     const added = { key: this.turned(heads(this.key), input), value: heads(this.value) };
     const { key, value } = input.cache?.extend(input.layer, added) ?? added;
-    const y_BSHd = attention(q_BSHd, key, value, { causal: true, scale: this.config.headDim ** -0.5 });
+    const y_BSHd = mixWhereBatchIs(q_BSHd, key, (q) => attention(q, key, value, { causal: true, scale: this.config.headDim ** -0.5 }));
     return { y: tf.add(this.reduce(y_BSHd, plan), this.bias), routing };
   }
 

@@ -3,6 +3,7 @@ import * as tf from "@tensorflow/tfjs";
 import { attention, constantVariable, rotary } from "@moekit/core";
 import type { GroupedAttentionConfig } from "../config/attention-config.js";
 import type { Attention, AttentionInput, AttentionSizes } from "./attention.js";
+import { mixWhereBatchIs } from "./batch-among-heads.js";
 import { chunkedAttention, keysOfOpenChunk } from "./chunked-attention.js";
 import { Linear } from "./linear.js";
 import type { ModelInit } from "./model-init.js";
@@ -48,14 +49,18 @@ export class GroupedAttention implements Attention {
     const k_BSGd = this.place(this.heads(this.key.forward(x_TD), numKeyValueHeads, input.batch, this.keyNorm), input, this.keyNorm);
     const v_BSGd = this.heads(this.value.forward(x_TD), numKeyValueHeads, input.batch);
     const { key, value } = input.cache?.extend(input.layer, { key: k_BSGd, value: v_BSGd }, this.keysNeeded(input.start + k_BSGd.shape[1])) ?? { key: k_BSGd, value: v_BSGd };
-    const y_BSHd = this.mix(q_BSHd, key, value, input.start);
+    const y_BSHd = mixWhereBatchIs(this.warmed(q_BSHd, input.start), key, (q, amongHeads) => this.mix(q, key, value, amongHeads));
     return { y: this.output.forward(tf.reshape(y_BSHd, [x_TD.shape[0], numHeads * headDim])) };
   }
 
-  private mix(q_BSHd: tf.Tensor4D, key: tf.Tensor4D, value: tf.Tensor4D, start: number): tf.Tensor4D {
-    const { headDim, window, chunk, temperature, scale = headDim ** -0.5 } = this.config;
-    const { sinks } = this;
-    const q = temperature ? withTemperature(q_BSHd, temperature, start) : q_BSHd;
+  private warmed(q_BSHd: tf.Tensor4D, start: number): tf.Tensor4D {
+    const { temperature } = this.config;
+    return temperature ? withTemperature(q_BSHd, temperature, start) : q_BSHd;
+  }
+
+  private mix(q: tf.Tensor4D, key: tf.Tensor4D, value: tf.Tensor4D, amongHeads: number): tf.Tensor4D {
+    const { headDim, window, chunk, scale = headDim ** -0.5 } = this.config;
+    const sinks = this.sinks && amongHeads > 1 ? tf.tile(this.sinks, [amongHeads]) : this.sinks;
     return chunk === undefined ? attention(q, key, value, { causal: true, scale, window, sinks }) : chunkedAttention(q, key, value, chunk, { scale, sinks });
   }
 

@@ -51,9 +51,9 @@ export class LatentAttention implements Attention {
   forward(x_TD: tf.Tensor2D, input: AttentionInput): { y: tf.Tensor2D } {
     const { numHeads, valueDim, scale } = this.config;
     const { content_BSHd, position_BSHp } = this.queries(x_TD, input);
-    const added = this.keyAndLatent(x_TD, input);
-    const { key: positionKey_BL1p, value: latent_BL1r } = input.cache?.extend(input.layer, added) ?? added;
-    const y_BSHe = latentAttention({ content_BSHd, position_BSHp, latent_BL1r, positionKey_BL1p, keyUp_Hdr: this.keyUp, valueUp_Her: this.valueUp, scale });
+    const added = { latent: this.latents(x_TD, input) };
+    const { latent: latent_BLGc } = input.cache?.extend(input.layer, added) ?? added;
+    const y_BSHe = latentAttention({ content_BSHd, position_BSHp, latent_BLGc, keyUp_Hdr: this.keyUp, valueUp_Her: this.valueUp, scale });
     return { y: this.output.forward(tf.reshape(y_BSHe, [x_TD.shape[0], numHeads * valueDim])) };
   }
 
@@ -65,11 +65,12 @@ export class LatentAttention implements Attention {
     return { content_BSHd, position_BSHp: this.place(position, input) };
   }
 
-  private keyAndLatent(x_TD: tf.Tensor2D, input: AttentionInput): { key: tf.Tensor4D; value: tf.Tensor4D } {
+  /** `[B, S, 1, r + p]`: the normalised latent and behind it the key with positions. */
+  private latents(x_TD: tf.Tensor2D, input: AttentionInput): tf.Tensor4D {
     const { latentRank, rotary: { dim } } = this.config;
     const [latent_Tr, key_Tp] = tf.split(this.latent.forward(x_TD), [latentRank, dim], 1) as [tf.Tensor2D, tf.Tensor2D];
     const oneHead = (x: tf.Tensor2D): tf.Tensor4D => tf.reshape(x, [input.batch, -1, 1, x.shape[1]]);
-    return { key: this.place(oneHead(key_Tp), input), value: oneHead(this.latentNorm.forward(latent_Tr)) };
+    return tf.concat([oneHead(this.latentNorm.forward(latent_Tr)), this.place(oneHead(key_Tp), input)], 3);
   }
 
   private place(x: tf.Tensor4D, { tables }: AttentionInput): tf.Tensor4D {

@@ -1,6 +1,7 @@
 /** T tokens of all sequences, D model width. */
 import * as tf from "@tensorflow/tfjs";
 import type { RouteContext, Routing } from "@moekit/core";
+import { batchFirst } from "../blocks/batch-among-heads.js";
 import type { ModelInit } from "../blocks/model-init.js";
 import { createNorm, type Norm } from "../blocks/norm.js";
 import { BiasedAttention } from "./biased-attention.js";
@@ -50,7 +51,10 @@ export class StackLayer {
 
   private attendSelf(x_TD: tf.Tensor2D, { layer, batch, bias, cache }: StackLayerInput): tf.Tensor2D {
     const added = this.selfAttention.keysAndValues(x_TD, batch);
-    return this.selfAttention.forward(x_TD, batch, cache?.own.extend(layer, added) ?? added, bias);
+    if (!cache) return this.selfAttention.forward(x_TD, batch, added, bias);
+    const { key, value } = cache.own.extend(layer, added);
+    const apart = (x: tf.Tensor4D) => (x.shape[0] === batch ? x : batchFirst(x, batch));
+    return this.selfAttention.forward(x_TD, batch, { key: apart(key), value: apart(value) }, bias);
   }
 
   private attendEncoded(x_TD: tf.Tensor2D, { layer, batch, encoded_TD, cache }: StackLayerInput): tf.Tensor2D {

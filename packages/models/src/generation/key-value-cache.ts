@@ -1,13 +1,15 @@
 import * as tf from "@tensorflow/tfjs";
+import { batchAmongHeads } from "../blocks/batch-among-heads.js";
+import { growingRows, type GrowingRows } from "./growing-rows.js";
 
 /**
- * Keys and values of one layer, `[B, L, G, d]`.
+ * Keys and values of one layer, `[B, L, G, d]`; from a cache `[1, L, B G, d]`, the heads of one sequence after those of the other.
  * @example const { key, value } = cache.extend(0, { key, value });
  */
-export interface KeysAndValues {
+export type KeysAndValues = {
   readonly key: tf.Tensor4D;
   readonly value: tf.Tensor4D;
-}
+};
 
 /**
  * Keys and values of the tokens a model has seen, so that each further token costs one position instead of all.
@@ -22,7 +24,7 @@ export interface KeysAndValues {
  * cache.dispose();
  */
 export class KeyValueCache {
-  private readonly layers = new Map<number, KeysAndValues>();
+  private readonly layers = new Map<number, Map<string, GrowingRows>>();
   private readonly states = new Map<number, tf.Tensor4D>();
   private tokens = 0;
 
@@ -31,13 +33,15 @@ export class KeyValueCache {
     return this.tokens;
   }
 
-  /** Adds a layer's new keys and values and returns all that its queries need. */
-  extend(layer: number, added: KeysAndValues, window?: number): KeysAndValues {
-    const past = this.layers.get(layer);
-    const all = past ? { key: tf.concat([past.key, added.key], 1), value: tf.concat([past.value, added.value], 1) } : added;
-    this.layers.set(layer, { key: keepLast(all.key, window), value: keepLast(all.value, window) });
-    tf.dispose([past?.key, past?.value].filter((tensor) => tensor !== undefined));
-    return all;
+  /**
+   * Adds a layer's new keys and values, or whatever it keeps of each token, `[B, S, G, d]`.
+   * @param window - Of tokens that later ones see, themselves included. Left out: all.
+   * @returns What its queries need: those that were added where they are the first ones, else all, `[1, L, B G, d]`, for use before the next call.
+   */
+  extend<T extends Readonly<Record<string, tf.Tensor4D>>>(layer: number, added: T, window = Infinity): T {
+    const kept = this.layers.get(layer);
+    const all = Object.entries(added).map(([name, x]) => [name, this.extended(layer, name, x, window)] as const);
+    return kept ? (Object.fromEntries(all) as T) : added;
   }
 
   /** What a layer of linear attention knows, `[B, H, d, d]`; undefined before the first call. */
@@ -58,17 +62,22 @@ export class KeyValueCache {
 
   /** Frees all tensors and starts over. */
   dispose(): void {
-    for (const { key, value } of this.layers.values()) tf.dispose([key, value]);
+    for (const kept of this.layers.values()) for (const rows of kept.values()) rows.dispose();
     tf.dispose([...this.states.values()]);
     this.layers.clear();
     this.states.clear();
     this.tokens = 0;
   }
-}
 
-/** The next token sees itself and `window - 1` before it. */
-function keepLast(x: tf.Tensor4D, window = Infinity): tf.Tensor4D {
-  const [batch, length, heads, dim] = x.shape;
-  const kept = Math.min(length, window - 1);
-  return tf.keep(kept === length ? tf.clone(x) : tf.slice(x, [0, length - kept, 0, 0], [batch, kept, heads, dim]));
+  private extended(layer: number, name: string, added_BSGd: tf.Tensor4D, window: number): tf.Tensor4D {
+    const added = batchAmongHeads(added_BSGd);
+    const [, length, heads, width] = added.shape;
+    const kept = this.layers.get(layer) ?? new Map<string, GrowingRows>();
+    const rows = kept.get(name) ?? growingRows();
+    this.layers.set(layer, kept.set(name, rows));
+    const all: tf.Tensor4D = tf.reshape(rows.append(tf.reshape(added, [length, heads * width])), [1, -1, heads, width]);
+    // The next token sees itself and `window - 1` before it.
+    rows.keepLast(window - 1);
+    return all;
+  }
 }
