@@ -6,6 +6,7 @@ import { Linear, project } from "./blocks/linear.js";
 import { ZERO_INIT, type ModelInit } from "./blocks/model-init.js";
 import { PackedWeight } from "./blocks/packed-weight.js";
 import { createNorm, type Norm } from "./blocks/norm.js";
+import { withoutPaddingGradient } from "./blocks/padding-gradient.js";
 import { rotaryTables, type RotaryTables } from "./blocks/rotary-tables.js";
 import type { RotaryConfig } from "./config/attention-config.js";
 import type { ModelConfig } from "./config/model-config.js";
@@ -90,7 +91,7 @@ export class MoeTransformer implements LanguageModel {
     const tokens = { ...context, ...tokenIds(batch, length, start) };
     const tables = tablesByConfig(this.config, start, length);
     const trace: LayerRouting[] = [];
-    let h_TD = scaled(lookUp(this.embedding.weight, tf.reshape(ids, [batch * length])), this.config.embeddingScale);
+    let h_TD = scaled(this.embed(tf.reshape(ids, [batch * length])), this.config.embeddingScale);
     this.layers.forEach((layer, index) => {
       const own: RouteContext = { ...tokens, layer: index, previous: trace.at(-1)?.routing };
       const { rotary } = this.config.layers[index]!.attention;
@@ -101,16 +102,20 @@ export class MoeTransformer implements LanguageModel {
     return { h_TD, trace };
   }
 
+  private embed(ids_T: tf.Tensor1D): tf.Tensor2D {
+    const table = this.embedding.weight;
+    if (table instanceof PackedWeight) return packedGatherRows(table.matrix, ids_T);
+    const { padTokenId } = this.config;
+    const rows_TD = gatherRows(table as tf.Tensor2D, ids_T);
+    return padTokenId === undefined ? rows_TD : withoutPaddingGradient(rows_TD, ids_T, padTokenId);
+  }
+
   private project(hidden_BSD: tf.Tensor3D): tf.Tensor3D {
     const [batch, length, width] = hidden_BSD.shape;
     const rows_TD: tf.Tensor2D = tf.reshape(hidden_BSD, [batch * length, width]);
     const logits_TV = this.head ? this.head.forward(rows_TD) : project(rows_TD, this.embedding.weight, this.headBias);
     return tf.reshape(scaled(logits_TV, this.config.logitScale), [batch, length, -1]);
   }
-}
-
-function lookUp(table: tf.Variable | PackedWeight, ids_T: tf.Tensor1D): tf.Tensor2D {
-  return table instanceof PackedWeight ? packedGatherRows(table.matrix, ids_T) : gatherRows(table as tf.Tensor2D, ids_T);
 }
 
 const scaled = <T extends tf.Tensor>(x: T, factor = 1): T => (factor === 1 ? x : tf.mul(x, factor));

@@ -20,6 +20,11 @@ export class ConfigReader {
     return this.value(key, fallback, "a whole number of at least 0", (value) => Number.isSafeInteger(value) && (value as number) >= 0);
   }
 
+  /** A whole number. */
+  integer(key: string, fallback?: number): number {
+    return this.value(key, fallback, "a whole number", Number.isSafeInteger);
+  }
+
   /** A number above 0. */
   positive(key: string, fallback?: number): number {
     return this.value(key, fallback, "a number above 0", (value) => Number.isFinite(value) && (value as number) > 0);

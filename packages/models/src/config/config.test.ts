@@ -97,6 +97,11 @@ describe("parseConfig", () => {
     expect((parseConfig({ ...fixture("gpt_oss"), head_dim: null }).layers[0]!.attention as GroupedAttentionConfig).headDim).toBe(8);
   });
 
+  it("padding may be counted from the end of the vocabulary", () => {
+    const pad = (id: number | null) => parseConfig({ ...fixture("llama"), pad_token_id: id }).padTokenId;
+    expect([pad(null), pad(0), pad(-1)]).toEqual([undefined, 0, 159]);
+  });
+
   it("takes what old versions of transformers wrote into every file", () => {
     const old = { _attn_implementation_autoset: true, attn_implementation: "sdpa", attention_dropout: 0.1, auto_map: {}, do_sample: true, max_length: 4096, temperature: 0.6, top_p: 0.9, torchscript: false, pruned_heads: {}, tokenizer_class: null, use_bfloat16: false };
     expect(parseConfig({ ...fixture("granitemoe"), ...old }).layers).toEqual(parseConfig(fixture("granitemoe")).layers);
@@ -120,6 +125,7 @@ describe("parseConfig", () => {
     ["more groups than there are", "deepseek_v3", { topk_group: 5 }, "topk_group 5 must be at most n_group 4"],
     ["more choices than the groups have", "deepseek_v2", { topk_group: 1 }, "num_experts_per_tok 3 must be at most 2, the experts in 1 (topk_group) of 4 (n_group) groups"],
     ["another frequency of experts", "deepseek_v3", { moe_layer_freq: 2 }, "moe_layer_freq = 2 is not supported"],
+    ["padding outside the vocabulary", "olmoe", { pad_token_id: 160 }, "pad_token_id 160 must be below vocab_size 160"],
     ["chunks of no length", "llama4_text", { attention_chunk_size: null }, "attention_chunk_size is null"],
     ["a negative jitter", "mixtral", { router_jitter_noise: -0.1 }, "number of at least 0"],
     ["heads that do not share keys evenly", "mixtral", { num_key_value_heads: 3 }, "multiple of num_key_value_heads 3"],

@@ -6,7 +6,7 @@ const ORIGIN = ["transformers_version", "dtype", "torch_dtype", "_name_or_path",
 /** Which of several programs computes the same. */
 const IMPLEMENTATION = [
   "_attn_implementation", "_attn_implementation_internal", "_attn_implementation_autoset", "attn_implementation", "_experts_implementation", "_experts_implementation_internal",
-  "experts_implementation", "chunk_size_feed_forward", "torchscript", "tf_legacy_loss", "use_bfloat16",
+  "experts_implementation", "cache_implementation", "chunk_size_feed_forward", "torchscript", "tf_legacy_loss", "use_bfloat16",
 ];
 
 /** What classes of transformers return, and what heads of classifiers need. */

@@ -29,6 +29,8 @@ export interface ModelConfig {
   readonly auxLossCoefficient: number;
   /** How often transformers records the logits of each router of a layer, in order. Left out: once. See {@link recordedTrace}. */
   readonly routerRecords?: readonly number[];
+  /** The token that fills up short texts, where the file gives one; its embedding does not learn. */
+  readonly padTokenId?: number;
   /** Ids that end a text, where the file gives any. */
   readonly endTokenIds: readonly number[];
   readonly layers: readonly LayerConfig[];

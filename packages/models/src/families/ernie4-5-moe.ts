@@ -16,6 +16,8 @@ export const ernie45Moe: Family = {
     // Of the authors' training code; the bias of the choice is in the file whatever they say.
     read.ignore("moe_capacity", "moe_use_aux_free", "num_nextn_predict_layers");
     read.only("moe_gate", "topk", "experts are chosen by top-k.");
+    read.only("moe_gate_act", "softmax", "experts are scored by a softmax.");
+    read.only("moe_norm_gate_logits", true, "the weights of the chosen experts are normalised.");
     const bias = read.flag("use_bias", false);
     const attention = readAttention(read, DEFAULTS, { bias, layout: "interleaved" });
     const feedForward = readLayers(read, bias);

@@ -41,6 +41,9 @@ const GRANITE_LAYER: Placings = {
 };
 
 function readGranite(read: ConfigReader, shared: { width: number; gated: boolean } | undefined): Omit<ModelConfig, "family" | "source"> {
+  read.ignore("init_method");
+  read.only("normalization_function", "rmsnorm", "this family has RMS norms.");
+  read.only("position_embedding_type", "rope", "this family has rotary positions.");
   const attention = readAttention(read, DEFAULTS, { bias: read.flag("attention_bias", false), scale: read.positive("attention_multiplier", 1) });
   const router = { name: "topK", renormalise: true };
   const feedForward = { kind: "moe", ...readExperts(read), width: read.size("intermediate_size"), router, shared } as const;

@@ -30,6 +30,8 @@ export const hunyuanMoe: Family = {
 function readAuthorsKeys(read: ConfigReader): void {
   read.ignore("im_start_id", "im_end_id", "pad_id", "text_start_id", "text_end_id", "org_vocab_size", "dense_list", "class_num", "pool_type", "cla_share_factor", "position_embedding_xdrope");
   read.ignore("moe_drop_tokens", "moe_random_routing_dropped_token", "enable_lm_head_fp32", "skip_cls_token", "mask_init_id", "kv_lora_rank", "q_lora_rank", "qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim", "n_group", "topk_group");
+  read.ignore("im_newline_id", "image_token_id", "video_start_id", "video_end_id", "num_media_embeds", "max_image_size", "max_vit_seq_len", "anyres_pooling_size", "anyres_vit_max_image_size", "anyres_vit_two_views", "xdrope_section");
+  read.ignore(...["path", "type", "input_resolution", "token", "patch", "mapping_type", "norm_type", "used_rms_norm", "remove_prenorm", "add_patchemb_bias"].map((key) => `vit_${key}`));
   const why = "transformers has no such HunYuan.";
   for (const key of ["use_cla", "use_mla", "group_limited_greedy", "mlp_bias", "add_classification_head"]) read.only(key, false, why);
   for (const key of ["use_qk_norm", "use_rotary_pos_emb", "use_mixed_mlp_moe", "norm_topk_prob"]) read.only(key, true, why);

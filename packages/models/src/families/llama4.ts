@@ -23,7 +23,7 @@ export const llama4: Family = {
   architecture: "Llama4ForConditionalGeneration",
   config(read) {
     ignoreHarmless(read);
-    read.ignore("vision_config", "boi_token_index", "eoi_token_index", "image_token_index", "boi_token_id", "eoi_token_id", "image_token_id", "eos_token_id");
+    read.ignore("vision_config", "boi_token_index", "eoi_token_index", "image_token_index", "boi_token_id", "eoi_token_id", "image_token_id", "eos_token_id", "pad_token_id");
     const text = read.object("text_config");
     const config = readText(text);
     if (read.has("tie_word_embeddings") && read.flag("tie_word_embeddings", false) !== config.tieEmbeddings) read.fail("tie_word_embeddings contradicts that of text_config.");

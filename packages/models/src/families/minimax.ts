@@ -13,6 +13,7 @@ export const minimax: Family = {
   modelType: "minimax",
   architecture: "MiniMaxForCausalLM",
   config(read) {
+    readAuthorsKeys(read);
     const inputJitter = read.nonNegative("router_jitter_noise", 0);
     const window = read.has("sliding_window") ? read.size("sliding_window") : undefined;
     const full = readAttention(read, DEFAULTS, { bias: false, window });
@@ -26,6 +27,14 @@ export const minimax: Family = {
   },
   layer: ({ attention }) => (attention.kind === "linear" ? LINEAR_LAYER : MIXTRAL_LAYER),
 };
+
+/** Keys of the published MiniMax-Text-01, which transformers reads past: it turns all dimensions of a head, whatever `rotary_dim` says. */
+function readAuthorsKeys(read: ConfigReader): void {
+  read.size("rotary_dim", 1);
+  read.only("postnorm", true, "norms become the residual stream in this family.");
+  read.only("shared_intermediate_size", 0, "this family has no shared experts.");
+  read.ignore("shared_moe_mode");
+}
 
 const LINEAR_LAYER: Placings = {
   ...MIXTRAL_LAYER,

@@ -22,6 +22,16 @@ const JETMOE = {
   num_local_experts: 8, rms_norm_eps: 1e-5, rope_theta: 10000.0, rotary_percent: 1.0, tie_word_embeddings: true, torch_dtype: "bfloat16", transformers_version: "4.39.0", use_cache: true, vocab_size: 1000,
 };
 
+const MINIMAX = {
+  ...COMMON, bos_token_id: null, eos_token_id: null, block_size: 256, full_attn_alpha_factor: 3.5565588200778455, full_attn_beta_factor: 1.0, head_dim: 16, linear_attn_alpha_factor: 3.5565588200778455, linear_attn_beta_factor: 1.0,
+  layer_types: ["linear_attention", "linear_attention", "linear_attention", "full_attention"], mlp_alpha_factor: 3.5565588200778455, mlp_beta_factor: 1.0, model_type: "minimax", num_experts_per_tok: 2, num_local_experts: 32,
+  output_router_logits: false, postnorm: true, rotary_dim: 8, router_aux_loss_coef: 0.001, router_jitter_noise: 0.0, shared_intermediate_size: 0, shared_moe_mode: "sigmoid", sliding_window: null,
+};
+const GRANITE = {
+  ...COMMON, attention_bias: false, attention_dropout: 0.1, attention_multiplier: 0.015625, bos_token_id: 0, embedding_multiplier: 12.0, eos_token_id: 0, logits_scaling: 6.0, model_type: "granitemoe", num_experts_per_tok: 8,
+  num_local_experts: 32, output_router_logits: false, pad_token_id: 0, residual_multiplier: 0.22, rope_scaling: null, router_aux_loss_coef: 0.0, tie_word_embeddings: true,
+};
+
 describe("published files", () => {
   it("ERNIE 4.5: the keys of its training code change nothing", () => {
     const kinds = parseConfig(ERNIE).layers.map(({ feedForward }) => feedForward.kind);
@@ -33,9 +43,23 @@ describe("published files", () => {
     const [layer] = parseConfig(HUNYUAN).layers;
     expect(layer!.attention.rotary!.rope).toMatchObject({ kind: "dynamic", alpha: 1000, factor: 1 });
     expect(layer!.feedForward).toMatchObject({ topK: 2, shared: { width: 64 } });
+    expect(parseConfig({ ...HUNYUAN, attention_dropout: 0.1, num_media_embeds: 257, vit_path: null, vit_token: 64, anyres_pooling_size: 2, im_newline_id: 11 }).layers).toEqual(parseConfig(HUNYUAN).layers);
     expect(() => parseConfig({ ...HUNYUAN, use_cla: true })).toThrow("use_cla");
     expect(() => parseConfig({ ...HUNYUAN, num_shared_expert: [1, 1, 2, 1] })).toThrow("num_shared_expert");
     expect(() => parseConfig({ ...HUNYUAN, attention_head_dim: 8 })).toThrow("attention_head_dim");
+  });
+
+  it("MiniMax-Text-01: keys that its class in transformers does not read must say what it computes, but for rotary_dim", () => {
+    const { layers } = parseConfig(MINIMAX);
+    expect(layers.map(({ attention }) => attention.kind)).toEqual(["linear", "linear", "linear", "grouped"]);
+    expect(layers[3]!.attention.rotary!.dim).toBe(16);
+    expect(() => parseConfig({ ...MINIMAX, postnorm: false })).toThrow("postnorm");
+    expect(() => parseConfig({ ...MINIMAX, shared_intermediate_size: 8 })).toThrow("shared_intermediate_size");
+  });
+
+  it("Granite 3.0 1B-A400M: its rate of dropout is for training", () => {
+    expect(parseConfig(GRANITE)).toMatchObject({ embeddingScale: 12, logitScale: 1 / 6, padTokenId: 0 });
+    expect(() => parseConfig({ ...GRANITE, position_embedding_type: "nope" })).toThrow("position_embedding_type");
   });
 
   it("JetMoE", () => {

@@ -20,15 +20,25 @@ export function readDecoder(read: ConfigReader, { normEps, auxLossCoefficient, t
   ignoreHarmless(read);
   read.only("hidden_act", "silu", "this family uses SwiGLU.");
   readDropout(read, "attention_dropout");
+  const vocabSize = read.size("vocab_size");
   return {
-    vocabSize: read.size("vocab_size"),
+    vocabSize,
     hiddenSize: read.size("hidden_size"),
     maxPositions: read.size("max_position_embeddings"),
     norm: { kind: "rms", eps: read.positive("rms_norm_eps", normEps) },
     tieEmbeddings: read.flag("tie_word_embeddings", tieEmbeddings),
     auxLossCoefficient: auxLossCoefficient === undefined ? 0 : read.nonNegative("router_aux_loss_coef", auxLossCoefficient),
+    padTokenId: readPadding(read, vocabSize),
     endTokenIds: read.idOrIds("eos_token_id"),
   };
+}
+
+/** Of the vocabulary; as in torch, a negative number counts from its end. */
+function readPadding(read: ConfigReader, vocabSize: number): number | undefined {
+  if (!read.has("pad_token_id")) return undefined;
+  const id = read.integer("pad_token_id");
+  if (id < -vocabSize || id >= vocabSize) read.fail(`pad_token_id ${id} must be below vocab_size ${vocabSize}.`);
+  return id < 0 ? vocabSize + id : id;
 }
 
 /** Head counts and width of grouped-query attention. */
@@ -100,7 +110,7 @@ export function readUnusedWindow(read: ConfigReader): void {
 
 /** Keys that say nothing about what the model computes. */
 export function ignoreHarmless(read: ConfigReader): void {
-  read.ignore("model_type", "architectures", "use_cache", "bos_token_id", "pad_token_id", "initializer_range", "output_router_logits", "pretraining_tp");
+  read.ignore("model_type", "architectures", "use_cache", "bos_token_id", "initializer_range", "output_router_logits", "pretraining_tp");
   ignoreGeneralKeys(read);
   read.only("is_encoder_decoder", false, "this is a decoder.");
   read.only("add_cross_attention", false, "this is a decoder.");
