@@ -9,7 +9,7 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
-import { dirname, join, relative } from "node:path";
+import { basename, dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { findCompiler } from "./compiler.mjs";
@@ -27,6 +27,9 @@ const INSTRUCTION_SETS = {
   x64: { scalar: [], avx2: AVX2, avx512: AVX512, avx512bf16: [...AVX512, "-mavx512bf16", "-mavx512vnni"] },
   arm64: { scalar: [] },
 };
+
+/** Files in which no product and sum may become one operation: they must round as ggml's reference does. */
+const UNCONTRACTED = ["pack_blocks.cc"];
 
 const FLAGS = ["-std=c++17", "-O3", "-fPIC", "-fvisibility=hidden", "-fno-math-errno", "-Wall", "-Wextra", "-pthread"];
 
@@ -54,9 +57,10 @@ export async function buildNative({ out = join(root, "build", "moekit-native.nod
 /** Every file to compile, with the flags it needs. */
 function units(main) {
   const sets = INSTRUCTION_SETS[process.arch] ?? { scalar: [] };
-  const kernels = sources("kernels").flatMap((file) =>
-    Object.entries(sets).map(([set, flags]) => ({ file, name: `${set}-${baseName(file)}`, flags: [...flags, `-DMOEKIT_ISA=${set}`, `-DMOEKIT_ISA_${set}`] })),
-  );
+  const kernels = sources("kernels").flatMap((file) => {
+    const own = UNCONTRACTED.includes(basename(file)) ? ["-ffp-contract=off"] : [];
+    return Object.entries(sets).map(([set, flags]) => ({ file, name: `${set}-${baseName(file)}`, flags: [...flags, ...own, `-DMOEKIT_ISA=${set}`, `-DMOEKIT_ISA_${set}`] }));
+  });
   const once = [...sources("runtime"), ...(main ? [main] : sources("binding"))];
   return [...kernels, ...once.map((file) => ({ file, name: baseName(file), flags: main ? [] : nodeFlags() }))];
 }

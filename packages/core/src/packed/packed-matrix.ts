@@ -1,4 +1,5 @@
 import { ConfigError, ShapeError } from "../errors.js";
+import { packBlocks } from "./pack-blocks.js";
 
 /** How numbers are stored in blocks of a row. @example bf16.blockSize; // 1 */
 export interface PackedFormat {
@@ -37,7 +38,7 @@ export function packMatrix(values: Float32Array, shape: readonly [number, number
   for (let i = 0; i < values.length; i++) {
     if (!Number.isFinite(values[i])) throw new ConfigError(`packMatrix: values must be finite; value ${i} is ${values[i]}.`);
   }
-  format.encode(values, bytes);
+  packBlocks(values, bytes, format);
   return { format, shape, bytes };
 }
 

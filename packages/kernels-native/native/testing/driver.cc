@@ -168,6 +168,8 @@ void packedWeights(const InstructionSet& set) {
         Call("packedMatmulInput").floats(N * O).bytes(O * rowBytes).floats(N * I).numbers(sizes).run(set);
       }
     }
+    Call("packBlocks").floats(70 * I).bytes(70 * rowBytes).ints({0}).numbers({double(f)}).run(set);
+    Call("packBlocks").floats(I).bytes(rowBytes - 1).ints({0}).numbers({double(f)}).mustFail(set);
     Call("packedGatherRows").bytes(3 * rowBytes).ints({2, -1, 0}).floats(3 * I).numbers({3, 3, double(I), double(f)}).run(set);
     Call("packedMatmul").floats(I).bytes(rowBytes - 1).floats(1).numbers({1, 1, double(I), double(f)}).mustFail(set);
 
@@ -190,6 +192,8 @@ void packedWeights(const InstructionSet& set) {
   Call("packedGatherRows").bytes(6).ints({3}).floats(1).numbers({1, 3, 1, 0}).mustFail(set);
   Call("packedMatmul").floats(33).bytes(100).floats(1).numbers({1, 1, 33, 3}).mustFail(set);
   Call("packedMatmul").floats(32).bytes(100).floats(1).numbers({1, 1, 32, 16}).mustFail(set);
+  Call("packBlocks").floats(33).bytes(100).ints({0}).numbers({3}).mustFail(set);
+  Call("packBlocks").floats(32).bytes(100).ints({0}).numbers({16}).mustFail(set);
 }
 
 void attentions(const InstructionSet& set) {

@@ -6,6 +6,7 @@ import { elementwiseKernels } from "./elementwise.js";
 import { expertMlpKernels } from "./expert-mlp.js";
 import { groupedMatmulKernels } from "./grouped-matmul.js";
 import { linearKernels, matmulKernels } from "./matmul.js";
+import { packBlocksKernels } from "./pack-blocks.js";
 import { packedKernels } from "./packed.js";
 import { reduceKernels } from "./reduce.js";
 import { routingKernels } from "./routing.js";
@@ -22,6 +23,7 @@ export const opKernels: OpKernels = {
   ...segmentedLoraKernels,
   ...expertMlpKernels,
   ...packedKernels,
+  ...packBlocksKernels,
   ...attentionKernels,
   ...transformerKernels,
   ...routingKernels,

@@ -1,4 +1,4 @@
-import type { PackedMatrix } from "@moekit/core";
+import type { PackedFormat, PackedMatrix } from "@moekit/core";
 import { UnsupportedOpError } from "@moekit/core";
 import type { TensorInfo } from "@tensorflow/tfjs";
 import type { AddonArgument } from "../addon.js";
@@ -62,7 +62,10 @@ function argumentsOf({ backend }: Host, inputs: KernelInputs, attrs: KernelAttrs
   return [x, gate?.bytes, up.bytes, down.bytes, ...biases, backend.ints(inputs.offsets!), ...sizes, formatOf(gate ?? up), formatOf(up), formatOf(down)];
 }
 
-function formatOf({ format }: PackedMatrix): number {
+const formatOf = ({ format }: PackedMatrix): number => formatNumber(format);
+
+/** Of a format in the order of {@link FORMATS}. @throws UnsupportedOpError if it is none of them. */
+export function formatNumber(format: PackedFormat): number {
   const number = FORMATS.indexOf(format.name);
   if (number < 0) throw new UnsupportedOpError(`moekit-native: packed weights must be in one of ${FORMATS.join(", ")}; got ${format.name}. Pack them anew, or use the cpu backend.`);
   return number;

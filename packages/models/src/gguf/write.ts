@@ -1,5 +1,5 @@
 import type { FileHandle } from "node:fs/promises";
-import { CheckpointError, type PackedFormat } from "@moekit/core";
+import { CheckpointError, packBlocks, type PackedFormat } from "@moekit/core";
 import { writeFileSafely } from "../io/write-files.js";
 import { elements } from "../safetensors/host-tensor.js";
 import { formatOf } from "./formats.js";
@@ -96,6 +96,6 @@ function pack(name: string, values: Float32Array, type: GgufTensorType): Uint8Ar
 function encoded(name: string, values: Float32Array, format: PackedFormat): Uint8Array {
   if (values.length % format.blockSize !== 0) throw new CheckpointError(`writeGguf: the pieces of "${name}" must be whole rows; got ${values.length} values.`);
   const bytes = new Uint8Array((values.length / format.blockSize) * format.blockBytes);
-  format.encode(values, bytes);
+  packBlocks(values, bytes, format);
   return bytes;
 }
