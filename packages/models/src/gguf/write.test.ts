@@ -98,7 +98,7 @@ describe("writeGguf", () => {
     ["rows that are no blocks", () => ({ tensors: new Map([["x", source("q4_K", [1, 128], new Float32Array(128))]]) }), "multiple of 256"],
     ["too few values", () => ({ tensors: new Map([["x", source("f32", [2], one)]]) }), "takes 8 bytes; its values gave 4"],
     ["a NaN in blocks", () => ({ tensors: new Map([["x", source("q8_0", [32], new Float32Array(32).fill(NaN))]]) }), "has the value NaN"],
-    ["a type that is not packed here", () => ({ tensors: new Map([["x", source("iq4_nl", [32], new Float32Array(32))]]) }), "cannot be packed as iq4_nl"],
+    ["a type that is not packed here", () => ({ tensors: new Map([["x", source("iq3_s", [256], new Float32Array(256))]]) }), "cannot be packed as iq3_s"],
   ];
   it.each(bad)("refuses %s and leaves nothing behind", async (_name, content, message) => {
     const path = join(folder, "bad.gguf");
