@@ -1,6 +1,7 @@
 export { createModel } from "./create-model.js";
 export { convertCheckpoint, type ConversionOptions, type ConversionTarget } from "./checkpoint/convert.js";
-export { loadConfig, loadModel, type LoadOptions, type WeightFormat } from "./checkpoint/load-model.js";
+export { loadConfig, loadModel } from "./checkpoint/load-model.js";
+export type { LoadOptions, WeightFormat } from "./checkpoint/load-options.js";
 export { openCheckpoint, readConfigOf, type Checkpoint } from "./checkpoint/open-checkpoint.js";
 export { saveModel } from "./checkpoint/save-model.js";
 export { saveTensors, type SaveOptions } from "./checkpoint/save-tensors.js";

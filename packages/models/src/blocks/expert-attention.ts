@@ -1,12 +1,13 @@
 /** B sequences of S tokens, T = B S, D model width, E experts, K per token, G key heads, d head width, N = T K rows. */
 import * as tf from "@tensorflow/tfjs";
-import { attention, constantVariable, gatherRows, groupedMatmul, LocalDispatcher, rotary, weightVariable, type DispatchPlan, type Routing } from "@moekit/core";
+import { attention, constantVariable, gatherRows, groupedMatmul, LocalDispatcher, packedGroupedMatmul, rotary, weightVariable, type DispatchPlan, type Routing } from "@moekit/core";
 import { TopKRouter } from "@moekit/routing";
 import type { ExpertAttentionConfig } from "../config/attention-config.js";
 import type { Attention, AttentionInput, AttentionSizes } from "./attention.js";
 import { mixWhereBatchIs } from "./batch-among-heads.js";
 import { Linear } from "./linear.js";
-import type { ModelInit } from "./model-init.js";
+import type { MatrixInit, ModelInit } from "./model-init.js";
+import { PackedWeight } from "./packed-weight.js";
 
 /**
  * Mixture of attention heads: each token chooses K experts, each a projection to G query heads and one back from them.
@@ -16,11 +17,11 @@ import type { ModelInit } from "./model-init.js";
 export class ExpertAttention implements Attention {
   readonly router: TopKRouter;
   /** `[E, G d, D]` */
-  readonly query: tf.Variable<tf.Rank.R3>;
+  readonly query: tf.Variable<tf.Rank.R3> | PackedWeight;
   readonly key: Linear;
   readonly value: Linear;
   /** `[E, D, G d]` */
-  readonly output: tf.Variable<tf.Rank.R3>;
+  readonly output: tf.Variable<tf.Rank.R3> | PackedWeight;
   /** `[D]`, added once, whatever the experts. */
   readonly bias: tf.Variable;
   private readonly dispatcher = new LocalDispatcher();
@@ -29,16 +30,17 @@ export class ExpertAttention implements Attention {
     private readonly config: ExpertAttentionConfig,
     { hiddenSize }: Pick<AttentionSizes, "hiddenSize">,
     stream: string,
-    { seed, std, residualStd }: ModelInit,
+    { seed, std, residualStd, packed }: ModelInit,
   ) {
     const { numExperts, topK, numKeyValueHeads, headDim } = config;
     const width = numKeyValueHeads * headDim;
-    const init = (name: string, ownStd = std) => ({ seed, stream: `${stream}.${name}`, std: ownStd });
+    const init = (name: string, ownStd = std) => ({ seed, stream: `${stream}.${name}`, std: ownStd, packed });
+    const bank = (shape: [number, number, number], start: MatrixInit) => (packed ? new PackedWeight(shape) : weightVariable(shape, start));
     this.router = new TopKRouter({ dim: hiddenSize, numExperts, topK, renormalise: true, ...init("router") });
-    this.query = weightVariable([numExperts, width, hiddenSize], init("query"));
+    this.query = bank([numExperts, width, hiddenSize], init("query"));
     this.key = new Linear(hiddenSize, width, { init: init("key") });
     this.value = new Linear(hiddenSize, width, { init: init("value") });
-    this.output = weightVariable([numExperts, hiddenSize, width], init("output", residualStd));
+    this.output = bank([numExperts, hiddenSize, width], init("output", residualStd));
     this.bias = constantVariable([hiddenSize], 0);
   }
 
@@ -59,7 +61,7 @@ export class ExpertAttention implements Attention {
    */
   private queries(x_TD: tf.Tensor2D, plan: DispatchPlan, batch: number): tf.Tensor4D {
     const { numKeyValueHeads, topK, headDim } = this.config;
-    const rows_NG = groupedMatmul(this.dispatcher.dispatch(x_TD, plan), this.query, plan.offsets);
+    const rows_NG = multiply(this.dispatcher.dispatch(x_TD, plan), this.query, plan);
     const slots_TKGd = tf.reshape(gatherRows(rows_NG, plan.inverse), [-1, topK, numKeyValueHeads, headDim]);
     return tf.reshape(tf.transpose(slots_TKGd, [0, 2, 1, 3]), [batch, -1, numKeyValueHeads * topK, headDim]);
   }
@@ -68,10 +70,15 @@ export class ExpertAttention implements Attention {
     const { numKeyValueHeads, topK, headDim } = this.config;
     const slots_TKGd = tf.transpose(tf.reshape(y_BSHd, [-1, numKeyValueHeads, topK, headDim]), [0, 2, 1, 3]);
     const slots_NG: tf.Tensor2D = tf.reshape(slots_TKGd, [-1, numKeyValueHeads * headDim]);
-    return this.dispatcher.combine(groupedMatmul(gatherRows(slots_NG, plan.order), this.output, plan.offsets), plan);
+    return this.dispatcher.combine(multiply(gatherRows(slots_NG, plan.order), this.output, plan), plan);
   }
 
   private turned(x_BSHd: tf.Tensor4D, { tables }: AttentionInput): tf.Tensor4D {
     return tables ? rotary(x_BSHd, tables.cos, tables.sin, this.config.rotary.layout) : x_BSHd;
   }
+}
+
+/** Rows times the matrix of their expert. */
+function multiply(rows: tf.Tensor2D, bank: tf.Variable<tf.Rank.R3> | PackedWeight, { offsets }: DispatchPlan): tf.Tensor2D {
+  return bank instanceof PackedWeight ? packedGroupedMatmul(rows, bank.matrix, offsets) : groupedMatmul(rows, bank, offsets);
 }

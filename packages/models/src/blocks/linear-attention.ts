@@ -36,11 +36,11 @@ export class LinearAttention implements Attention {
     private readonly config: LinearAttentionConfig,
     { hiddenSize }: Pick<AttentionSizes, "hiddenSize">,
     stream: string,
-    { seed, std, residualStd }: ModelInit,
+    { seed, std, residualStd, packed }: ModelInit,
   ) {
     const { numHeads, headDim, slopes, blockSize } = config;
     const width = numHeads * headDim;
-    const init = (name: string, ownStd = std) => ({ init: { seed, stream: `${stream}.${name}`, std: ownStd } });
+    const init = (name: string, ownStd = std) => ({ init: { seed, stream: `${stream}.${name}`, std: ownStd, packed } });
     this.queryKeyValue = new Linear(hiddenSize, 3 * width, init("queryKeyValue"));
     this.gate = new Linear(hiddenSize, width, init("gate"));
     this.norm = new RmsNorm(width, NORM_EPS);

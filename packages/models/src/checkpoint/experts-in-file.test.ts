@@ -14,7 +14,8 @@ import { scoreModel } from "../scoring/score.js";
 import { FAMILIES, fixtureFolder, fixtureJson, useBackend } from "../testing/fixtures.js";
 import { convertCheckpoint, type ConversionTarget } from "./convert.js";
 import { whyNotNative } from "../testing/why-not-native.js";
-import { loadModel, type LoadOptions } from "./load-model.js";
+import { loadModel } from "./load-model.js";
+import type { LoadOptions } from "./load-options.js";
 import { saveModel } from "./save-model.js";
 
 const IDS = [[5, 9, 3, 7, 11, 2], [8, 1, 4, 4, 13, 6]];

@@ -1,15 +1,12 @@
-import { ConfigError, disposeParameters, type PackedFormat } from "@moekit/core";
-import { packedFormat } from "@moekit/core/packed";
-import { PACKED_INIT, STORED_INIT, ZERO_INIT, type ModelInit } from "../blocks/model-init.js";
+import type { PackedFormat } from "@moekit/core";
 import type { ModelConfig } from "../config/model-config.js";
 import { parseConfig } from "../config/parse-config.js";
-import type { GgufExportType } from "../gguf/export-gguf.js";
 import { findFamily } from "../families/index.js";
 import { MoeTransformer } from "../moe-transformer.js";
 import type { TensorReader } from "../safetensors/safetensors-file.js";
 import { parameterPlaces } from "../layout/parameter-places.js";
 import { fillParameters } from "./fill-parameters.js";
-import { reserveExperts } from "./reserve-experts.js";
+import { loadingOf, makeRoom, type LoadOptions } from "./load-options.js";
 import { openCheckpoint, readConfigOf } from "./open-checkpoint.js";
 
 /**
@@ -22,31 +19,6 @@ export async function loadConfig(path: string): Promise<ModelConfig> {
 }
 
 /**
- * How {@link loadModel} keeps matrices.
- * @example const options: LoadOptions = { weights: "as-stored", expertCacheBytes: 4e9 };
- */
-export interface LoadOptions {
-  /**
-   * `float32`: as variables, to train and to edit. `as-stored`: packed as in the file, which must have them in 16 bits or
-   * fewer. Another name: packed in that format (`bf16`, `f16`, `q8_0`, `q4_0`, `q4_K`, ...; rows that are not whole blocks
-   * become bf16). Packed matrices are constants; norms, biases and routers stay variables. @defaultValue "float32"
-   */
-  readonly weights?: WeightFormat;
-  /**
-   * Experts stay in the file, and each is read when tokens are routed to it; at most this many bytes of them are kept in
-   * memory, the same share of each layer, those used last. Their matrices must be stored in the format that `weights` asks
-   * for, and the file must stay as it is. Results are the same. Left out: all experts are loaded.
-   */
-  readonly expertCacheBytes?: number;
-}
-
-/**
- * See {@link LoadOptions}.
- * @example const weights: WeightFormat = "as-stored";
- */
-export type WeightFormat = "float32" | "as-stored" | Exclude<GgufExportType, "f32">;
-
-/**
  * Loads a model from a Hugging Face folder (`config.json` with `model.safetensors` or shards) or a `.gguf` file. Strict:
  * every tensor of the model must be there with its shape, and every tensor in the files must be used.
  *
@@ -56,31 +28,16 @@ export type WeightFormat = "float32" | "as-stored" | Exclude<GgufExportType, "f3
  * format; no tensors are left behind then.
  * @example const model = await loadModel("OLMoE-1B-7B-0924", { weights: "q8_0" });
  */
-export async function loadModel(path: string, { weights = "float32", expertCacheBytes }: LoadOptions = {}): Promise<MoeTransformer> {
-  const format = weights === "float32" || weights === "as-stored" ? undefined : packedFormat(weights);
+export async function loadModel(path: string, options: LoadOptions = {}): Promise<MoeTransformer> {
+  const { init, format } = loadingOf(options, "loadModel");
   const { config, weights: reader } = await openCheckpoint(path);
   try {
-    const model = new MoeTransformer(parseConfig(config), initOf(weights, expertCacheBytes));
+    const model = new MoeTransformer(parseConfig(config), init);
     await readInto(model, reader, path, format);
-    if (expertCacheBytes !== undefined) reserve(model, expertCacheBytes);
+    makeRoom(model, options);
     return model;
   } finally {
     await reader.close();
-  }
-}
-
-function initOf(weights: WeightFormat, expertCacheBytes?: number): ModelInit {
-  if (weights !== "float32") return expertCacheBytes === undefined ? PACKED_INIT : STORED_INIT;
-  if (expertCacheBytes !== undefined) throw new ConfigError('loadModel: experts that stay in the file are packed; got weights "float32". Pass weights: "as-stored".');
-  return ZERO_INIT;
-}
-
-function reserve(model: MoeTransformer, bytes: number): void {
-  try {
-    reserveExperts(model, bytes);
-  } catch (error) {
-    disposeParameters(model);
-    throw error;
   }
 }
 

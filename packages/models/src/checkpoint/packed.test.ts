@@ -10,7 +10,8 @@ import { generate } from "../generation/generate.js";
 import { scoreModel } from "../scoring/score.js";
 import { FAMILIES, fixtureFolder, maxDifference, useBackend } from "../testing/fixtures.js";
 import { convertCheckpoint } from "./convert.js";
-import { loadModel, type WeightFormat } from "./load-model.js";
+import { loadModel } from "./load-model.js";
+import type { WeightFormat } from "./load-options.js";
 import { saveModel } from "./save-model.js";
 
 describe("packed weights", () => {
@@ -34,6 +35,15 @@ describe("packed weights", () => {
     const rounded = await logitsOf(half, "float32");
     expect(maxDifference(await logitsOf(half, "bf16"), rounded)).toBeLessThan(2e-6);
     expect(maxDifference(await logitsOf(fixtureFolder(family), "bf16"), await logitsOf(fixtureFolder(family), "float32"))).toBeLessThan(0.1);
+  });
+
+  it.each(FAMILIES)("%s keeps no matrix as numbers but what decides and what is small", async (family) => {
+    const model = await loadModel(fixtureFolder(family), { weights: "bf16" });
+    const matrices = Object.entries(parameters(model)).filter(([, { shape }]) => shape.filter((size) => size > 1).length > 1).map(([path]) => path.replace(/layers\.\d+\./, ""));
+    disposeParameters(model);
+    // The up projections of latent attention are multiplied from both sides; decays are functions of positions.
+    const kept = /router\.weight$|Bias$|shared\.gate$|attention\.(keyUp|valueUp)$|attention\.decay\./;
+    expect(matrices.filter((path) => !kept.test(path))).toEqual([]);
   });
 
   it("keeps the blocks of a GGUF file as they are, experts and all", async () => {

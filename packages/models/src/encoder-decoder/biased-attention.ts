@@ -15,11 +15,11 @@ export class BiasedAttention {
   constructor(
     private readonly config: Pick<EncoderDecoderConfig, "hiddenSize" | "numHeads" | "headDim">,
     stream: string,
-    { seed, std, residualStd }: ModelInit,
+    { seed, std, residualStd, packed }: ModelInit,
   ) {
     const { hiddenSize, numHeads, headDim } = config;
     const width = numHeads * headDim;
-    const init = (name: string, ownStd = std) => ({ init: { seed, stream: `${stream}.${name}`, std: ownStd } });
+    const init = (name: string, ownStd = std) => ({ init: { seed, stream: `${stream}.${name}`, std: ownStd, packed } });
     this.query = new Linear(hiddenSize, width, init("query"));
     this.key = new Linear(hiddenSize, width, init("key"));
     this.value = new Linear(hiddenSize, width, init("value"));

@@ -1,5 +1,6 @@
 import { fileTensors } from "../checkpoint/file-tensors.js";
 import { fillParameters } from "../checkpoint/fill-parameters.js";
+import { loadingOf, makeRoom, type LoadOptions } from "../checkpoint/load-options.js";
 import { openCheckpoint } from "../checkpoint/open-checkpoint.js";
 import { saveTensors, type SaveOptions } from "../checkpoint/save-tensors.js";
 import { EncoderDecoder } from "./encoder-decoder.js";
@@ -16,12 +17,14 @@ const TIED = ["encoder.embed_tokens.weight", "decoder.embed_tokens.weight", "lm_
  * left behind then.
  * @example const model = await loadEncoderDecoder("switch-base-8");
  */
-export async function loadEncoderDecoder(folder: string): Promise<EncoderDecoder> {
+export async function loadEncoderDecoder(folder: string, options: LoadOptions = {}): Promise<EncoderDecoder> {
+  const { init, format } = loadingOf(options, "loadEncoderDecoder");
   const { config, weights } = await openCheckpoint(folder);
   try {
-    const model = new EncoderDecoder(parseEncoderDecoderConfig(config));
+    const model = new EncoderDecoder(parseEncoderDecoderConfig(config), init);
     const unused = (name: string) => model.config.tieEmbeddings && TIED.includes(name);
-    await fillParameters(model, encoderDecoderPlaces, weights, { in: "loadEncoderDecoder", folder, unused });
+    await fillParameters(model, encoderDecoderPlaces, weights, { in: "loadEncoderDecoder", folder, unused, format });
+    makeRoom(model, options);
     return model;
   } finally {
     await weights.close();

@@ -3,8 +3,11 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
-import { crossEntropy, disposeParameters, trainableParameters, type RouteContext } from "@moekit/core";
+import { crossEntropy, disposeParameters, parameters, trainableParameters, type RouteContext } from "@moekit/core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { expertCaches } from "../blocks/expert-cache.js";
+import { convertCheckpoint } from "../checkpoint/convert.js";
+import type { LoadOptions } from "../checkpoint/load-options.js";
 import type { HostTensor } from "../safetensors/host-tensor.js";
 import { BACKENDS, fixtureFolder, fixtureJson, fixtureTensors, maxDifference, relativeDifference, rowsOf, useBackend } from "../testing/fixtures.js";
 import { loadEncoderDecoder, saveEncoderDecoder } from "./checkpoint.js";
@@ -66,6 +69,47 @@ describe("EncoderDecoder", () => {
     // The one that was tiled is the test's own.
     expect(tf.memory().numTensors).toBe(before + 1);
     disposeParameters(model);
+  });
+});
+
+describe("packed weights of encoder-decoders", () => {
+  let folder: string;
+  beforeAll(async () => {
+    await useBackend("cpu");
+    folder = await mkdtemp(join(tmpdir(), "moekit-packed-pair-"));
+  });
+  afterAll(() => rm(folder, { recursive: true }));
+
+  it.each(["switch_transformers", "switch_untied_bias_gelu"])("%s computes on bf16 what it computes with the same numbers in float32, with all experts in memory or one", async (family) => {
+    const half = join(folder, family);
+    await convertCheckpoint(fixtureFolder(family), half, { to: "safetensors", dtype: "BF16" });
+    const given = { inputIds: [[5, 9, 3, 7, 1]], decoderInputIds: [[0, 4, 8]] };
+    const logitsOf = async (options: LoadOptions) => {
+      const model = await loadEncoderDecoder(half, options);
+      const { logits } = await scoreEncoderDecoder(model, given);
+      const [numbers, caches] = [Object.keys(parameters(model)), expertCaches(model)];
+      disposeParameters(model);
+      return { logits: logits!.data, numbers, caches };
+    };
+    const plain = await logitsOf({});
+    const packed = await logitsOf({ weights: "as-stored" });
+    expect(maxDifference(packed.logits, plain.logits)).toBeLessThan(2e-6 * Math.max(1, ...plain.logits.map(Math.abs)));
+    expect(packed.numbers.filter((path) => !/norm|router|positions/i.test(path))).toEqual([]);
+    expect(packed.caches).toEqual([]);
+    const { caches } = await logitsOf({ weights: "as-stored", expertCacheBytes: 1e9 });
+    const one = caches.reduce((sum, { expertBytes }) => sum + expertBytes, 0);
+    expect((await logitsOf({ weights: "as-stored", expertCacheBytes: one })).logits).toEqual(packed.logits);
+  });
+
+  it("are saved as the numbers they compute with", async () => {
+    const model = await loadEncoderDecoder(fixtureFolder("switch_transformers"), { weights: "q8_0" });
+    await saveEncoderDecoder(model, join(folder, "saved"));
+    const again = await loadEncoderDecoder(join(folder, "saved"));
+    const given = { inputIds: [[5, 9, 3, 7, 1]], decoderInputIds: [[0, 4, 8]] };
+    const [got, want] = [await scoreEncoderDecoder(model, given), await scoreEncoderDecoder(again, given)];
+    expect(maxDifference(got.logits!.data, want.logits!.data)).toBeLessThan(1e-5);
+    disposeParameters(model);
+    disposeParameters(again);
   });
 });
 

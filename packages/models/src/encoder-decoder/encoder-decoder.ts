@@ -1,8 +1,9 @@
 /** B sequences, S tokens of an input, U tokens of an output, D model width, V vocabulary. */
 import * as tf from "@tensorflow/tfjs";
-import { gatherRows, linear, ShapeError, tidy, weightVariable, type RouteContext, type RoutingTrace } from "@moekit/core";
-import { Linear } from "../blocks/linear.js";
+import { gatherRows, packedGatherRows, ShapeError, tidy, weightVariable, type RouteContext, type RoutingTrace } from "@moekit/core";
+import { Linear, project } from "../blocks/linear.js";
 import { ZERO_INIT, type ModelInit } from "../blocks/model-init.js";
+import { PackedWeight } from "../blocks/packed-weight.js";
 import type { EncoderDecoderConfig } from "./config.js";
 import type { DecoderCache } from "./decoder-cache.js";
 import { Stack } from "./stack.js";
@@ -57,9 +58,9 @@ export interface Decoded extends Encoded {
  */
 export class EncoderDecoder {
   /** The table of both stacks and the head where they are tied; otherwise nothing reads it, but files have it. */
-  readonly embedding: { readonly weight: tf.Variable };
-  readonly encoderEmbedding?: { readonly weight: tf.Variable };
-  readonly decoderEmbedding?: { readonly weight: tf.Variable };
+  readonly embedding: Table;
+  readonly encoderEmbedding?: Table;
+  readonly decoderEmbedding?: Table;
   readonly encoder: Stack;
   readonly decoder: Stack;
   readonly head?: Linear;
@@ -70,8 +71,9 @@ export class EncoderDecoder {
     init: ModelInit = ZERO_INIT,
   ) {
     const { vocabSize, hiddenSize, tieEmbeddings } = config;
-    const start = (stream: string) => ({ seed: init.seed, std: init.tableStd, stream });
-    const table = (stream: string) => ({ weight: weightVariable([vocabSize, hiddenSize], start(stream)) as tf.Variable });
+    const start = (stream: string) => ({ seed: init.seed, std: init.tableStd, stream, packed: init.packed });
+    const shape = [vocabSize, hiddenSize];
+    const table = (stream: string): Table => ({ weight: init.packed ? new PackedWeight(shape) : weightVariable(shape, start(stream)) });
     this.embedding = table("embedding");
     if (!tieEmbeddings) this.encoderEmbedding = table("encoderEmbedding");
     if (!tieEmbeddings) this.decoderEmbedding = table("decoderEmbedding");
@@ -113,13 +115,19 @@ export class EncoderDecoder {
   private project(hidden: tf.Tensor3D): tf.Tensor3D {
     const { hiddenSize } = this.config;
     const rows_TD: tf.Tensor2D = tf.reshape(hidden, [-1, hiddenSize]);
-    const logits_TV = this.head ? this.head.forward(rows_TD) : linear(tf.mul(rows_TD, hiddenSize ** -0.5), this.embedding.weight as tf.Tensor2D);
+    const logits_TV = this.head ? this.head.forward(rows_TD) : project(tf.mul(rows_TD, hiddenSize ** -0.5), this.embedding.weight);
     return tf.reshape(logits_TV, [hidden.shape[0], hidden.shape[1], -1]);
   }
 }
 
-function rowsOf({ weight }: { readonly weight: tf.Variable }, ids: tf.Tensor2D): tf.Tensor2D {
-  return gatherRows(weight as tf.Tensor2D, tf.reshape(ids, [ids.size]));
+/** An embedding, `[V, D]`. */
+interface Table {
+  readonly weight: tf.Variable | PackedWeight;
+}
+
+function rowsOf({ weight }: Table, ids: tf.Tensor2D): tf.Tensor2D {
+  const ids_T: tf.Tensor1D = tf.reshape(ids, [ids.size]);
+  return weight instanceof PackedWeight ? packedGatherRows(weight.matrix, ids_T) : gatherRows(weight as tf.Tensor2D, ids_T);
 }
 
 function checkIds(method: string, ids: tf.Tensor2D): void {

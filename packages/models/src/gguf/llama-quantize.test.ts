@@ -5,7 +5,8 @@ import * as tf from "@tensorflow/tfjs";
 import { disposeParameters } from "@moekit/core";
 import { beforeAll, describe, expect, it } from "vitest";
 import { packedWeights } from "../blocks/packed-weight.js";
-import { loadModel, type WeightFormat } from "../checkpoint/load-model.js";
+import { loadModel } from "../checkpoint/load-model.js";
+import type { WeightFormat } from "../checkpoint/load-options.js";
 import { fixtureFolder, maxDifference, useBackend } from "../testing/fixtures.js";
 import { GgufFile } from "./gguf-file.js";
 

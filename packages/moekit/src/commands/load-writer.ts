@@ -1,4 +1,4 @@
-import { ConfigError, disposeParameters } from "@moekit/core";
+import { disposeParameters } from "@moekit/core";
 import { generate, generateFromEncoder, isEncoderDecoder, loadEncoderDecoder, loadModel, readConfigOf, type GenerateOptions, type LoadOptions } from "@moekit/models";
 
 /** A model that writes token ids. */
@@ -15,7 +15,6 @@ export async function loadWriter(path: string, options: LoadOptions): Promise<Wr
     const model = await loadModel(path, options);
     return { answers: false, write: (ids, how) => generate(model, ids, how), dispose: () => disposeParameters(model) };
   }
-  if (options.weights !== undefined && options.weights !== "float32") throw new ConfigError(`encoder-decoders compute with float32 weights; got ${options.weights}. Leave --weights out.`);
-  const model = await loadEncoderDecoder(path);
+  const model = await loadEncoderDecoder(path, options);
   return { answers: true, write: (ids, how) => generateFromEncoder(model, ids, how), dispose: () => disposeParameters(model) };
 }

@@ -1,5 +1,5 @@
 import { selectBackend, type BackendName } from "@moekit/backend";
-import { ConfigError, DataError, disposeParameters } from "@moekit/core";
+import { DataError, disposeParameters } from "@moekit/core";
 import { isEncoderDecoder, loadEncoderDecoder, loadModel, readConfigOf, scoreEncoderDecoder, scoreModel, writeSafetensors, type HostTensor } from "@moekit/models";
 import { checkpointPath } from "../terminal/checkpoint-path.js";
 import { backendFlag, command } from "../terminal/command.js";
@@ -43,9 +43,8 @@ async function scoresOf(path: string, ids: GivenIds, options: Options): Promise<
   return scoreModel(model, ids.inputIds).finally(() => disposeParameters(model));
 }
 
-async function scoresOfPair(path: string, { inputIds, decoderInputIds, labels }: GivenIds, { weights }: Options): Promise<Record<string, HostTensor>> {
+async function scoresOfPair(path: string, { inputIds, decoderInputIds, labels }: GivenIds, options: Options): Promise<Record<string, HostTensor>> {
   if (!decoderInputIds) throw new DataError('this model is an encoder-decoder: the ids must be an object like {"input_ids": [[5, 7, 1]], "decoder_input_ids": [[0, 9]]}.');
-  if (weights !== undefined && weights !== "float32") throw new ConfigError(`encoder-decoders compute with float32 weights; got ${weights}. Leave --weights out.`);
-  const model = await loadEncoderDecoder(path);
+  const model = await loadEncoderDecoder(path, options);
   return scoreEncoderDecoder(model, { inputIds, decoderInputIds, labels }).finally(() => disposeParameters(model));
 }
