@@ -17,7 +17,7 @@ describe("withoutPaddingGradient", () => {
       const look = (of: tf.Tensor2D) => withoutPaddingGradient(gatherRows(of, ids), ids, 1);
       expect(look(table).arraySync()).toEqual([[5, 6], [3, 4], [5, 6], [1, 2]]);
       // Row 2 is there twice.
-      expect(tf.grad((of: tf.Tensor2D) => tf.mul(look(of), tf.tensor2d([[1], [10], [100], [1000]])))(table).arraySync()).toEqual([[1000, 1000], [0, 0], [101, 101]]);
+      expect(tf.grad((of) => tf.mul(look(of as tf.Tensor2D), tf.tensor2d([[1], [10], [100], [1000]])))(table).arraySync()).toEqual([[1000, 1000], [0, 0], [101, 101]]);
     });
     expect(tf.memory().numTensors).toBe(before);
     tf.dispose([table, ids]);

@@ -18,6 +18,10 @@ describe("ropeFrequencies", () => {
     close(at({ kind: "default", theta: 10000 }, [0, 1], 4), [1, 0.01]);
   });
 
+  it("an odd number of dimensions has its own frequencies, and one pair more", () => {
+    close([...ropeFrequencies({ kind: "default", theta: 1000 }, 3).inverse], [1, 0.01]);
+  });
+
   it("linear scaling divides all of them", () => {
     close(at(rope({ rope_type: "linear", rope_theta: 10000, factor: 4 }), [0, 16]), [0.25, 0.0025]);
   });

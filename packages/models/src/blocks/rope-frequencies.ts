@@ -4,7 +4,7 @@ import type { DynamicRope, Llama3Rope, LongRope, RopeConfig, YarnRope } from "..
 const f32 = Math.fround;
 
 /**
- * Angle per position of each pair of dimensions, `[dim / 2]`, and the factor of cos and sin.
+ * Angle per position of each pair of dimensions, `[dim / 2]`, and the factor of cos and sin. An odd `dim` makes one pair more, as in transformers.
  * @param length - Tokens of the sequence so far, which the dynamic kinds depend on.
  */
 export function ropeFrequencies(rope: RopeConfig, dim: number, length = 0): { inverse: Float32Array; scale: number } {
@@ -26,7 +26,7 @@ export function ropeFrequencies(rope: RopeConfig, dim: number, length = 0): { in
 }
 
 function frequencies(theta: number, dim: number): Float32Array {
-  return Float32Array.from({ length: dim / 2 }, (_, j) => 1 / f32(theta ** f32((2 * j) / dim)));
+  return Float32Array.from({ length: Math.ceil(dim / 2) }, (_, j) => 1 / f32(theta ** f32((2 * j) / dim)));
 }
 
 /** The base grows with the sequence once it is longer than the model was made for. */

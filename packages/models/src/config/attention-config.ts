@@ -122,7 +122,7 @@ export interface TemperatureConfig {
 }
 
 /**
- * Rotary positions of the first `dim` dimensions of each head.
+ * Rotary positions of the first `dim` dimensions of each head; an odd number is rounded up.
  * @example const rotary: RotaryConfig = { rope: { kind: "default", theta: 10000 }, dim: 64, layout: "half" };
  */
 export interface RotaryConfig {

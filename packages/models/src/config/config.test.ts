@@ -89,6 +89,13 @@ describe("parseConfig", () => {
     expect(dim({ head_dim: 10 })).toBe(10);
   });
 
+  it("a share of the head that turns is rounded up to pairs, with the frequencies of the odd number", () => {
+    const dim = (change: object) => parseConfig({ ...fixture("glm4_moe"), head_dim: 9, rope_parameters: { rope_type: "default", ...change } }).layers[0]!.attention.rotary!.dim;
+    expect([dim({ partial_rotary_factor: 0.5 }), dim({ partial_rotary_factor: 0.4 })]).toEqual([4, 3]);
+    expect(() => dim({ partial_rotary_factor: 1 })).toThrow("partial_rotary_factor 1 of head_dim 9");
+    expect(() => dim({ rope_type: "yarn", factor: 2, partial_rotary_factor: 0.4 })).toThrow("partial_rotary_factor 0.4 of head_dim 9 must be an even number");
+  });
+
   it("null is another thing than left out where a class has a default that is not null", () => {
     const ranks = (change: object) => (parseConfig({ ...fixture("deepseek_v3"), ...change }).layers[0]!.attention as LatentAttentionConfig).queryRank;
     expect([ranks({ q_lora_rank: undefined }), ranks({ q_lora_rank: null }), ranks({ q_lora_rank: 5 })]).toEqual([1536, undefined, 5]);

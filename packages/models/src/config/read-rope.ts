@@ -24,20 +24,23 @@ export function readRope(config: ConfigReader, { theta: defaultTheta, maxPositio
   const theta = readTheta(config, scaling, defaultTheta);
   if (scaling.has("rope_type") && scaling.has("type") && scaling.text("type") !== scaling.text("rope_type")) scaling.fail("rope_type and type contradict each other.");
   const kind = scaling.text("rope_type", scaling.text("type", "default"));
-  const dim = readDim(config, scaling, { headDim, partial, readsPartial });
+  const dim = readDim(kind, config, scaling, { headDim, partial, readsPartial });
   const rope = readKind(kind, scaling, { theta, maxPositions, originalPositions: readOriginal(kind, config, scaling) ?? maxPositions, dim, readsAlpha, readsScales });
   scaling.finish();
   return { rope, dim };
 }
 
-function readDim(config: ConfigReader, scaling: ConfigReader, { headDim, partial, readsPartial }: Required<Pick<RopeDefaults, "headDim" | "partial" | "readsPartial">>): number {
+function readDim(kind: string, config: ConfigReader, scaling: ConfigReader, { headDim, partial, readsPartial }: Required<Pick<RopeDefaults, "headDim" | "partial" | "readsPartial">>): number {
   if (!readsPartial) {
     for (const where of [config, scaling]) where.only("partial_rotary_factor", 1, "this family rotates all dimensions.");
+    if (headDim % 2 !== 0) config.fail(`head_dim (or hidden_size / num_attention_heads) must be an even number; got ${headDim}.`);
     return headDim;
   }
   const share = scaling.positive("partial_rotary_factor", config.positive("partial_rotary_factor", partial));
   const dim = Math.trunc(headDim * share);
-  if (share > 1 || dim % 2 !== 0 || dim === 0) config.fail(`partial_rotary_factor ${share} of head_dim ${headDim} must be an even number of dimensions, at most all.`);
+  // transformers rounds an odd number up, where the kind lets it.
+  const isOddInVain = dim % 2 === 1 && ["yarn", "longrope"].includes(kind);
+  if (dim === 0 || 2 * Math.ceil(dim / 2) > headDim || isOddInVain) config.fail(`partial_rotary_factor ${share} of head_dim ${headDim} must be ${isOddInVain ? "an even" : "a"} number of dimensions, at most all.`);
   return dim;
 }
 

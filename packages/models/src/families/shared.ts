@@ -49,7 +49,7 @@ export function readHeads(read: ConfigReader, defaultHeadDim?: number): Pick<Gro
   if (numHeads % numKeyValueHeads !== 0) read.fail(`num_attention_heads ${numHeads} must be a multiple of num_key_value_heads ${numKeyValueHeads}.`);
   const share = Math.floor(hiddenSize / numHeads);
   const headDim = read.isNull("head_dim") ? share : read.size("head_dim", defaultHeadDim ?? share);
-  if (headDim % 2 !== 0 || headDim === 0) read.fail(`head_dim (or hidden_size / num_attention_heads) must be an even number; got ${headDim}.`);
+  if (headDim === 0) read.fail(`num_attention_heads ${numHeads} must be at most hidden_size ${hiddenSize} where there is no head_dim.`);
   return { numHeads, numKeyValueHeads, headDim };
 }
 
