@@ -8,7 +8,7 @@ import { SafetensorsFile } from "../safetensors/safetensors-file.js";
 
 export const FAMILIES = ["llama", "qwen3", "mixtral", "olmoe", "qwen2_moe", "qwen3_moe", "glm4_moe", "granitemoe", "granitemoeshared", "ernie4_5_moe", "hunyuan_v1_moe", "flex_olmo", "minimax", "phimoe", "gpt_oss", "llama4_text", "deepseek_v2", "deepseek_v3", "jetmoe"] as const;
 /** Checkpoints with options that the first ones lack; the name says which. */
-export const OPTIONS = ["mixtral_window_linear", "olmoe_bias_llama3_renormalised", "qwen3_moe_tied_yarn_window_bias", "minimax_tied_yarn_window_factors", "phimoe_tied_window_longrope", "gpt_oss_tied_linear_top3", "llama4_tied_chunks_top2", "jetmoe_tied_yarn_top3", "deepseek_v2_greedy_yarn_bias", "deepseek_v3_half_yarn_bias_tied"] as const;
+export const OPTIONS = ["mixtral_window_linear", "olmoe_bias_llama3_renormalised", "qwen3_moe_tied_yarn_window_bias", "minimax_tied_yarn_window_factors", "phimoe_tied_window_longrope", "gpt_oss_tied_linear_top3", "llama4_tied_chunks_top2", "jetmoe_tied_yarn_top3", "deepseek_v2_greedy_yarn_bias", "deepseek_v3_half_yarn_bias_tied", "hunyuan_one_expert_alpha_long", "glm4_moe_odd_rotary_no_shared_padding"] as const;
 export const BACKENDS = ["cpu", "wasm"] as const;
 
 const FIXTURES = new URL("../../fixtures/", import.meta.url);
@@ -56,5 +56,5 @@ export function relativeDifference(got: ArrayLike<number>, want: ArrayLike<numbe
     difference += (got[i]! - want[i]!) ** 2;
     norm += want[i]! ** 2;
   }
-  return Math.sqrt(difference / norm);
+  return difference === 0 ? 0 : Math.sqrt(difference / norm);
 }
