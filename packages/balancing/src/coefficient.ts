@@ -1,4 +1,4 @@
-import { ConfigError, type BalancingTerm, type LayerRouting, type LossTerm, type RoutingTrace } from "@moekit/core";
+import { ConfigError, type BalancingTerm, type LayerRouting, type LossTerm, type RouterPlace, type RoutingTrace } from "@moekit/core";
 import * as tf from "@tensorflow/tfjs";
 import type { Scalar } from "@tensorflow/tfjs";
 import { checkWeight } from "./internal/check.js";
@@ -32,9 +32,13 @@ export function lossPerLayer({ id, scope, coefficient, value }: LossOfLayer): Ba
     if (Array.isArray(coefficient) && coefficient.length !== trace.length) {
       throw new ConfigError(`${id}: coefficient must have one number for each of the ${trace.length} MoE layers; got ${coefficient.length}.`);
     }
-    return trace.map((entry, index) => ({ name: id, layer: entry.layer, value: isEmpty(entry) ? tf.scalar(0) : value(entry), coefficient: coefficientAt(id, coefficient, index, entry) }));
+    return trace.map((entry, index) => ({ name: id, ...placeOf(entry), value: isEmpty(entry) ? tf.scalar(0) : value(entry), coefficient: coefficientAt(id, coefficient, index, entry) }));
   };
   return { id, scope, loss };
+}
+
+function placeOf({ layer, part }: LayerRouting): RouterPlace {
+  return part === undefined ? { layer } : { layer, part };
 }
 
 /** True for a batch without tokens: 0 by definition, and the wasm backend sums nothing to whatever is in memory. */

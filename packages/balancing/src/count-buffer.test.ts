@@ -16,6 +16,15 @@ describe.each(BACKENDS)("CountBuffer on %s", (backend) => {
     buffer.reset();
   });
 
+  it("tells the routers of one layer apart", () => {
+    const buffer = new CountBuffer();
+    buffer.add([{ ...routed(LOGITS, { layer: 0 }), part: "attention" }, routed(LOGITS.map((row) => [...row].reverse()), { layer: 0 })]);
+    expect([...buffer.counts(0, "attention").dataSync()]).toEqual([2, 1, 1]);
+    expect([...buffer.counts(0).dataSync()]).toEqual([1, 1, 2]);
+    expect(() => buffer.counts(1, "attention")).toThrow("CountBuffer: nothing was added for layer 1.attention.");
+    buffer.reset();
+  });
+
   it("counts choices before capacity", () => {
     const chosenIds = tf.tensor2d([[0], [1], [1], [1]], [4, 1], "int32");
     const buffer = new CountBuffer();

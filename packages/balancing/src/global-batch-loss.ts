@@ -70,7 +70,7 @@ export interface BufferedLossOptions extends LossOptions {
  */
 export function bufferedGlobalBatchLoss({ coefficient = 0.008, buffer }: BufferedLossOptions): BalancingTerm {
   if (!(buffer instanceof CountBuffer)) throw new ConfigError(`bufferedGlobalBatchLoss: buffer must be a CountBuffer; got ${JSON.stringify(buffer)}. From a config file use globalBatchLoss, which needs none.`);
-  const value = (entry: LayerRouting): Scalar => lossWith(buffer.counts(entry.layer), entry);
+  const value = (entry: LayerRouting): Scalar => lossWith(buffer.counts(entry.layer, entry.part), entry);
   return lossPerLayer({ id: "bufferedGlobalBatchLoss", scope: "micro-batch", coefficient, value });
 }
 

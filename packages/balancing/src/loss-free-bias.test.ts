@@ -33,6 +33,17 @@ describe.each(BACKENDS)("LossFreeBias on %s", (backend) => {
     expect(updated([300, 100, 0, 400], { rule: "proportional" })).toEqual([-0.5, 0.5, 1, -1]);
   });
 
+  it("keeps the routers of one layer apart", () => {
+    const [inAttention, inFeedForward] = [biasOf(2), biasOf(2)];
+    const controller = new LossFreeBias({ layers: [{ layer: 0, part: "attention", expertBias: inAttention }, { layer: 0, expertBias: inFeedForward }], speed: 1 });
+    controller.afterStep([{ layer: 0, part: "attention", counts: Float32Array.of(3, 1) }, { layer: 0, counts: Float32Array.of(0, 4) }]);
+    expect([...inAttention.dataSync(), ...inFeedForward.dataSync()]).toEqual([-1, 1, 1, -1]);
+    expect(Object.keys(controller.state())).toEqual(["0.attention.expertBias", "0.expertBias", "updates", "frozen"]);
+    expect(() => controller.afterStep([{ layer: 0, counts: Float32Array.of(0, 4) }])).toThrow("counts of layer 0.attention must have one number for each of its 2 experts; got none");
+    const twice = { layer: 1, part: "attention", expertBias: inAttention };
+    expect(() => new LossFreeBias({ layers: [twice, twice] })).toThrow("each layer must be listed once; got 1.attention, 1.attention");
+  });
+
   it("leaves a layer without tokens alone", () => expect(updated([0, 0, 0])).toEqual([0, 0, 0]));
 
   it("follows a schedule by the number of updates, and stops when frozen", () => {

@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import type { Rank, Scalar, Tensor, Variable } from "@tensorflow/tfjs";
-import { ConfigError, type LayerCounts, type LoadController, type MethodFacts } from "@moekit/core";
+import { ConfigError, routerKey, type LayerCounts, type LoadController, type MethodFacts, type RouterPlace } from "@moekit/core";
 import { checkBoolean, checkOneOf, checkWeight } from "./internal/check.js";
 
 /** The facts of {@link LossFreeBias}. */
@@ -28,8 +28,8 @@ export type BiasSpeed = number | ((update: number) => number);
  * @example const options: LossFreeBiasOptions = { layers: [{ layer: 0, expertBias: router.expertBias }], speed: 0.001 };
  */
 export interface LossFreeBiasOptions {
-  /** The selection bias `[E]` float32 of each layer to balance; `layer` as in the trace. */
-  readonly layers: readonly { readonly layer: number; readonly expertBias: Variable<Rank.R1> }[];
+  /** The selection bias `[E]` float32 of each router to balance; `layer` and `part` as in the trace. */
+  readonly layers: readonly (RouterPlace & { readonly expertBias: Variable<Rank.R1> })[];
   /** Default 0.001. */
   readonly speed?: BiasSpeed;
   /** `sign` (default): fixed steps. `proportional`: in proportion to the error, relative to the mean load. */
@@ -61,9 +61,9 @@ export class LossFreeBias implements LoadController {
   private readonly updates: Variable<Rank.R0> = hostScalar(0);
   private readonly isFrozen: Variable<Rank.R0> = hostScalar(0);
 
-  /** @throws ConfigError if two entries are of one layer or a setting is not among those of the facts. */
+  /** @throws ConfigError if two entries are of one router or a setting is not among those of the facts. */
   constructor({ layers, speed = 0.001, rule = "sign", centred = false }: LossFreeBiasOptions) {
-    const ids = layers.map(({ layer }) => layer);
+    const ids = layers.map(routerKey);
     if (new Set(ids).size < ids.length) throw new ConfigError(`LossFreeBias: each layer must be listed once; got ${ids.join(", ")}.`);
     checkOneOf("LossFreeBias", "rule", rule, ["sign", "proportional"]);
     checkBoolean("LossFreeBias", "centred", centred);
@@ -94,14 +94,14 @@ export class LossFreeBias implements LoadController {
     const update = this.updates.dataSync()[0]!;
     const speed = this.speed(update);
     checkWeight("LossFreeBias", `speed of update ${update}`, speed);
-    const deltas = this.layers.map(({ layer, expertBias }) => this.delta(countsOf(layer, expertBias.size, counts), speed));
+    const deltas = this.layers.map(({ expertBias, ...place }) => this.delta(countsOf(place, expertBias.size, counts), speed));
     this.layers.forEach(({ expertBias }, i) => tf.tidy(() => expertBias.assign(tf.add(expertBias, tf.tensor1d(deltas[i]!)))));
     tf.tidy(() => this.updates.assign(tf.scalar(update + 1)));
   }
 
-  /** The biases as `<layer>.expertBias`, the number of updates, and whether it is frozen. */
+  /** The biases as `<layer>.expertBias` (`<layer>.<part>.expertBias`), the number of updates, and whether it is frozen. */
   state(): Record<string, Tensor> {
-    const biases = this.layers.map(({ layer, expertBias }) => [`${layer}.expertBias`, expertBias] as const);
+    const biases = this.layers.map(({ expertBias, ...place }) => [`${routerKey(place)}.expertBias`, expertBias] as const);
     return { ...Object.fromEntries(biases), updates: this.updates, frozen: this.isFrozen };
   }
 
@@ -122,9 +122,10 @@ export class LossFreeBias implements LoadController {
 const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
 const hostScalar = (value: number): Variable<Rank.R0> => tf.tidy(() => tf.variable(tf.scalar(value) as Scalar, false));
 
-function countsOf(layer: number, numExperts: number, all: readonly LayerCounts[]): Float32Array {
-  const found = all.find((entry) => entry.layer === layer)?.counts;
-  if (found?.length !== numExperts) throw new ConfigError(`LossFreeBias: counts of layer ${layer} must have one number for each of its ${numExperts} experts; got ${found ? found.length : "none"}.`);
-  if (!found.every(Number.isFinite)) throw new ConfigError(`LossFreeBias: counts of layer ${layer} must be numbers; got ${found.join(", ")}.`);
+function countsOf(place: RouterPlace, numExperts: number, all: readonly LayerCounts[]): Float32Array {
+  const key = routerKey(place);
+  const found = all.find((entry) => routerKey(entry) === key)?.counts;
+  if (found?.length !== numExperts) throw new ConfigError(`LossFreeBias: counts of layer ${key} must have one number for each of its ${numExperts} experts; got ${found ? found.length : "none"}.`);
+  if (!found.every(Number.isFinite)) throw new ConfigError(`LossFreeBias: counts of layer ${key} must be numbers; got ${found.join(", ")}.`);
   return found;
 }

@@ -177,11 +177,20 @@ export interface FeedForward {
 }
 
 /**
- * One MoE layer's decision in one forward pass.
+ * Where a router stands in a model. {@link routerKey} makes one text of it.
+ * @example const place: RouterPlace = { layer: 0, part: "attention" };
+ */
+export interface RouterPlace {
+  readonly layer: number;
+  /** Which part of the layer it is in, where that is not the feed-forward part: `attention` (JetMoE). */
+  readonly part?: string;
+}
+
+/**
+ * One router's decision in one forward pass.
  * @example const entry: LayerRouting = { layer: 0, routing: router.route(x), context: { training: true } };
  */
-export interface LayerRouting {
-  readonly layer: number;
+export interface LayerRouting extends RouterPlace {
   readonly routing: Routing;
   readonly context: RouteContext;
   /** `[E]` float32 counts over the whole global batch, where the trainer knows them (exact global-batch losses). */
@@ -204,6 +213,8 @@ export interface LossTerm {
   readonly name: string;
   /** The layer it belongs to; left out for terms across layers. */
   readonly layer?: number;
+  /** As in {@link RouterPlace}. */
+  readonly part?: string;
   readonly value: Scalar;
   readonly coefficient: number;
 }
@@ -230,11 +241,10 @@ export interface BalancingTerm {
 }
 
 /**
- * Tokens per expert of one layer, summed exactly over one optimiser step.
+ * Tokens per expert of one router, summed exactly over one optimiser step.
  * @example const step: LayerCounts[] = [{ layer: 0, counts: Float32Array.of(30, 34) }];
  */
-export interface LayerCounts {
-  readonly layer: number;
+export interface LayerCounts extends RouterPlace {
   /** `[E]`, whole numbers. */
   readonly counts: Float32Array;
 }

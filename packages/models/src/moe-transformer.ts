@@ -97,7 +97,7 @@ export class MoeTransformer implements LanguageModel {
       const { rotary } = this.config.layers[index]!.attention;
       const { h, routings } = layer.forward(h_TD, { layer: index, batch, start, tables: rotary && tables.get(rotary), cache, context: own });
       h_TD = h;
-      for (const routing of routings) trace.push({ layer: index, routing, context: own, globalCounts: globalCounts?.[trace.length] });
+      for (const decided of routings) trace.push({ layer: index, ...decided, context: own, globalCounts: globalCounts?.[trace.length] });
     });
     return { h_TD, trace };
   }

@@ -69,7 +69,7 @@ export interface ReportStep {
   readonly tokens: number;
   readonly tokensPerSecond: number;
   /** Assignments of each expert in each MoE layer. */
-  readonly layers: readonly { readonly layer: number; readonly counts: readonly number[] }[];
+  readonly layers: readonly { readonly layer: number; readonly part?: string; readonly counts: readonly number[] }[];
 }
 
 /**

@@ -1,12 +1,11 @@
 import type { Tensor1D } from "@tensorflow/tfjs";
-import { tokensPerExpert, type LayerCounts, type LayerRouting, type RoutingTrace } from "@moekit/core";
+import { tokensPerExpert, type LayerCounts, type LayerRouting, type RouterPlace, type RoutingTrace } from "@moekit/core";
 
 /**
  * How one MoE layer's load was spread in one optimiser step.
  * @example const { maxVio, deadExperts } = metrics.layers[0]!;
  */
-export interface LayerLoad {
-  readonly layer: number;
+export interface LayerLoad extends RouterPlace {
   /** Assignments of each expert, before capacity, summed over all micro-batches. */
   readonly counts: readonly number[];
   /** `max(counts) / mean(counts) - 1`; 0 is perfect balance. */
@@ -26,9 +25,9 @@ export function withGlobalCounts(trace: RoutingTrace, counts: readonly Tensor1D[
 }
 
 /** Load figures from exact counts. */
-export function layerLoad({ layer, counts }: LayerCounts): LayerLoad {
+export function layerLoad({ counts, ...place }: LayerCounts): LayerLoad {
   const total = counts.reduce((a, b) => a + b, 0);
   const even = total / counts.length;
   const maxVio = total > 0 ? Math.max(...counts) / even - 1 : 0;
-  return { layer, counts: [...counts], maxVio, deadExperts: counts.filter((count) => count < 0.1 * even).length };
+  return { ...place, counts: [...counts], maxVio, deadExperts: counts.filter((count) => count < 0.1 * even).length };
 }

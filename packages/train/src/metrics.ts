@@ -9,6 +9,7 @@ import type { LayerLoad } from "./load.js";
 export interface TermMetric {
   readonly name: string;
   readonly layer?: number;
+  readonly part?: string;
   readonly value: number;
   readonly coefficient: number;
 }

@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import type { Scalar, Tensor, Tensor1D, Tensor2D } from "@tensorflow/tfjs";
-import { crossEntropy, type BalancingTerm, type LanguageModel, type LossTerm, type ParameterMap, type RouteContext, type RoutingTrace } from "@moekit/core";
+import { crossEntropy, type BalancingTerm, type LanguageModel, type LossTerm, type ParameterMap, type RouteContext, type RouterPlace, type RoutingTrace } from "@moekit/core";
 import type { Batch } from "@moekit/data";
 import { inputIds, tokenDomains } from "./batch.js";
 import { expertCounts, withGlobalCounts } from "./load.js";
@@ -25,7 +25,7 @@ export interface NumbersLayout {
   /** Balancing losses, from entry 1 on; entry 0 is the language-model loss. */
   readonly terms: readonly Omit<LossTerm, "value">[];
   /** Then the counts of each MoE layer. */
-  readonly layers: readonly { readonly layer: number; readonly numExperts: number }[];
+  readonly layers: readonly (RouterPlace & { readonly numExperts: number })[];
 }
 
 /** What one micro-batch adds to a step. The caller disposes the tensors. */
@@ -50,7 +50,7 @@ export function microStep({ model, balancing }: Objective, parameters: Parameter
     const { lmLoss, trace } = forward(model, micro);
     inspect(trace);
     const terms = balancing.flatMap((term) => term.loss(trace));
-    layout = { terms: terms.map(({ name, layer, coefficient }) => ({ name, layer, coefficient })), layers: trace.map(({ layer, routing }) => ({ layer, numExperts: routing.numExperts })) };
+    layout = { terms: terms.map(({ value: _, ...term }) => term), layers: trace.map(({ layer, part, routing }) => ({ layer, part, numExperts: routing.numExperts })) };
     const values = terms.map(({ value }) => tf.mul(value, micro.share) as Scalar);
     numbers = tf.keep(tf.concat([tf.stack([lmLoss, ...values]) as Tensor1D, ...trace.map(expertCounts)]));
     return terms.reduce((sum, { coefficient }, i) => tf.add(sum, tf.mul(values[i]!, coefficient)), lmLoss);

@@ -75,7 +75,7 @@ async function readNumbers(results: readonly Pick<MicroResult, "numbers">[], gra
 
 function interpret(numbers: Float32Array, { terms, layers }: NumbersLayout, paths: readonly string[]): Omit<StepResult, "gradients" | "tokens"> {
   let at = 1 + terms.length;
-  const counts = layers.map(({ layer, numExperts }) => ({ layer, counts: numbers.slice(at, (at += numExperts)) }));
+  const counts = layers.map(({ numExperts, ...place }) => ({ ...place, counts: numbers.slice(at, (at += numExperts)) }));
   const squares = Object.fromEntries(paths.map((path, i) => [path, numbers[at + i]!]));
   return { lmLoss: numbers[0]!, terms: terms.map((term, i) => ({ ...term, value: numbers[1 + i]! })), counts, squares };
 }

@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import { CheckpointError, ConfigError, parameters, trainableParameters, type ParameterMap } from "@moekit/core";
+import { CheckpointError, ConfigError, parameters, routerKey, trainableParameters, type ParameterMap } from "@moekit/core";
 import { listCheckpoints } from "./checkpoint/folders.js";
 import { readTrainerState, readVariables } from "./checkpoint/read-checkpoint.js";
 import { controllerVariables, type Snapshot, type TrainerState } from "./checkpoint/snapshot.js";
@@ -176,7 +176,7 @@ export class Trainer {
 function namedNumbers({ lmLoss, terms, squares }: StepResult, learningRate: number): NamedNumber[] {
   return [
     { name: "the language-model loss", value: lmLoss },
-    ...terms.map(({ name, layer, value }) => ({ name: `the balancing loss ${name}${layer === undefined ? "" : ` of layer ${layer}`}`, value })),
+    ...terms.map(({ name, layer, part, value }) => ({ name: `the balancing loss ${name}${layer === undefined ? "" : ` of layer ${routerKey({ layer, part })}`}`, value })),
     ...Object.entries(squares).map(([path, value]) => ({ name: `the gradient of ${path}`, value })),
     { name: "the learning rate", value: learningRate },
   ];

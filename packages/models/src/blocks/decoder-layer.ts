@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import type { MoeLayer, Routing } from "@moekit/core";
+import type { LayerRouting, MoeLayer, Routing } from "@moekit/core";
 import type { LayerConfig, ModelConfig, ResidualConfig } from "../config/model-config.js";
 import { createAttention, type Attention, type AttentionInput } from "./attention.js";
 import { createMoe } from "./create-moe.js";
@@ -9,6 +9,9 @@ import type { ModelInit } from "./model-init.js";
 import { createNorm, type Norm } from "./norm.js";
 
 const PLAIN: ResidualConfig = { norm: "before", keep: 1, add: 1 };
+
+/** What a router of a layer decided, and in which part it is. */
+export type PartRouting = Pick<LayerRouting, "routing" | "part">;
 
 /** `h += attention(norm(h)); h += feedForward(norm(h))`, where the second part is dense or has experts. */
 export class DecoderLayer {
@@ -32,13 +35,13 @@ export class DecoderLayer {
   }
 
   /** @returns The new residual stream, and what the experts' routers decided, in order. */
-  forward(h_TD: tf.Tensor2D, input: AttentionInput): { h: tf.Tensor2D; routings: readonly Routing[] } {
-    const routings: Routing[] = [];
-    const note = ({ y, routing }: { y: tf.Tensor2D; routing?: Routing }) => {
-      if (routing) routings.push(routing);
+  forward(h_TD: tf.Tensor2D, input: AttentionInput): { h: tf.Tensor2D; routings: readonly PartRouting[] } {
+    const routings: PartRouting[] = [];
+    const note = ({ y, routing }: { y: tf.Tensor2D; routing?: Routing }, part?: string) => {
+      if (routing) routings.push(part === undefined ? { routing } : { routing, part });
       return y;
     };
-    const attend = (x_TD: tf.Tensor2D) => note(this.attention.forward(x_TD, input));
+    const attend = (x_TD: tf.Tensor2D) => note(this.attention.forward(x_TD, input), "attention");
     const feed = (x_TD: tf.Tensor2D) => (this.dense ? this.dense.forward(x_TD) : note(this.moe!.forward(jitter(x_TD, this.inputJitter, input.context), input.context)));
     const attended_TD = join(h_TD, attend, this.attentionNorm, this.residual.attention);
     return { h: join(attended_TD, feed, this.feedForwardNorm, this.residual.feedForward), routings };

@@ -33,7 +33,10 @@ export function contenders(report: TrainingReport): Contender[] {
 }
 
 /** `layer 3`: the number that the trainer gave the i-th MoE layer. */
-export const layerName = ({ steps }: Pick<TrainingReport, "steps">, i: number): string => `layer ${steps[0]?.layers[i]?.layer ?? i}`;
+export function layerName({ steps }: Pick<TrainingReport, "steps">, i: number): string {
+  const known = steps[0]?.layers[i];
+  return `layer ${known?.layer ?? i}${known?.part === undefined ? "" : `, ${known.part}`}`;
+}
 
 /** Load metrics of each layer of a step; undefined where nothing was routed. */
 export const loadsOf = ({ layers }: ReportStep): (LoadMetrics | undefined)[] => layers.map(({ counts }) => (sum(counts) > 0 ? loadMetrics(counts) : undefined));
