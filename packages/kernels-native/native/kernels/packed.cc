@@ -1,5 +1,5 @@
-// Few rows (decoding): weights are unpacked into registers and multiplied there in float32, whatever the precision, so that
-// memory is read once. Many rows: a piece of the matrix is unpacked into the cache for gemm, in its precision.
+// Few rows (decoding): weights are unpacked into registers and multiplied there in float32, so that memory is read once.
+// Many rows: a piece of the matrix is unpacked into the cache for gemm, in its precision. Rounded activations go to packed_int8.cc.
 #include "packed.h"
 
 #include "gemm.h"
@@ -14,14 +14,13 @@ namespace {
 struct Format {
   int64_t block, bytes;  // numbers and bytes of a block
   int64_t unit;          // numbers that rows are a multiple of
-  bool scaled;
 };
 
 // In the order of FORMATS in src/kernels/packed.ts.
 constexpr int kFormats = 16;
-constexpr Format formats[kFormats] = {{32, 64, 1, false},  {32, 64, 1, false},   {32, 32, 1, false},     {32, 34, 32, true},     {32, 18, 32, true},     {32, 20, 32, true},
-                                      {32, 22, 32, true}, {32, 24, 32, true}, {256, 144, 256, true}, {256, 176, 256, true}, {256, 210, 256, true}, {32, 17, 32, true},
-                                      {256, 84, 256, true}, {256, 110, 256, true}, {32, 18, 32, true}, {256, 136, 256, true}};
+constexpr Format formats[kFormats] = {{32, 64, 1},  {32, 64, 1},   {32, 32, 1},     {32, 34, 32},     {32, 18, 32},     {32, 20, 32},
+                                      {32, 22, 32}, {32, 24, 32}, {256, 144, 256}, {256, 176, 256}, {256, 210, 256}, {32, 17, 32},
+                                      {256, 84, 256}, {256, 110, 256}, {32, 18, 32}, {256, 136, 256}};
 
 // The last block of a row of numbers that is no whole block, filled up with zeros.
 template <class F>
@@ -75,11 +74,8 @@ inline void addBlock(Sums<R>& sums, int slot, const uint8_t* p, const float* sca
   });
 }
 
-// How far ahead of the row in use memory is fetched.
-constexpr int64_t kAhead = 4096;
-
 template <class F, int R>
-inline void dots(const PackedMatrix& w, int64_t o, const RowScales<F>& scales, const PackedRows& rows, const float* x, const float* sumsOfX, float* y) {
+inline void dots(const PackedMatrix& w, int64_t o, const RowScales<F>& scales, const float* x, const float* sumsOfX, float* y, int64_t ldy) {
   constexpr int slots = Sums<R>::kSlots, groups = groupsOf<F>();
   const int64_t blocks = w.columns / F::kBlock;
   const uint8_t* p = w.row(o);
@@ -89,20 +85,20 @@ inline void dots(const PackedMatrix& w, int64_t o, const RowScales<F>& scales, c
   int64_t b = 0;
   for (; b + slots <= blocks; b += slots) {
 #pragma GCC unroll 4
-    for (int i = 0; i < slots; i++) addBlock<F, R>(sums, i, p + (b + i) * F::kBytes, scales.scale + (b + i) * groups, x + (b + i) * F::kBlock, rows.ldx);
+    for (int i = 0; i < slots; i++) addBlock<F, R>(sums, i, p + (b + i) * F::kBytes, scales.scale + (b + i) * groups, x + (b + i) * F::kBlock, w.columns);
   }
-  for (; b < blocks; b++) addBlock<F, R>(sums, 0, p + b * F::kBytes, scales.scale + b * groups, x + b * F::kBlock, rows.ldx);
+  for (; b < blocks; b++) addBlock<F, R>(sums, 0, p + b * F::kBytes, scales.scale + b * groups, x + b * F::kBlock, w.columns);
   if constexpr (F::kGroup == 0) {
     if (const int64_t rest = w.columns - blocks * F::kBlock) {
       float padded[R * F::kBlock] = {};
-      for (int r = 0; r < R; r++) std::memcpy(padded + r * F::kBlock, x + r * rows.ldx + blocks * F::kBlock, rest * sizeof(float));
+      for (int r = 0; r < R; r++) std::memcpy(padded + r * F::kBlock, x + r * w.columns + blocks * F::kBlock, rest * sizeof(float));
       addBlock<F, R>(sums, 0, Rest<F>(p + blocks * F::kBytes, rest).bytes, nullptr, padded, F::kBlock);
     }
   }
   for (int r = 0; r < R; r++) {
-    y[r * rows.ldy] = sums.total(r);
+    y[r * ldy] = sums.total(r);
     if constexpr (F::kGroup > 0) {
-      if (F::kOffset) y[r * rows.ldy] += dot(scales.offset, sumsOfX + r * scales.groups, scales.groups);
+      if (F::kOffset) y[r * ldy] += dot(scales.offset, sumsOfX + r * scales.groups, scales.groups);
     }
   }
 }
@@ -114,30 +110,28 @@ void sumGroups(const float* x, int64_t groups, float* sums) {
 }
 
 template <class F, int R>
-void rowsOfDots(const PackedMatrix& w, int64_t from, int64_t to, const PackedRows& rows, int64_t n, const float* bias) {
-  const float* x = rows.x + n * rows.ldx;
-  float* y = rows.y + n * rows.ldy;
+void rowsOfDots(const PackedMatrix& w, int64_t from, int64_t to, const float* x, float* y, int64_t ldy, const float* bias) {
   Scratch scratch;
   const RowScales<F> scales(w, scratch);
   float* sumsOfX = scratch.floats(R * scales.groups);
   if constexpr (F::kGroup > 0) {
-    for (int r = 0; r < R && F::kOffset; r++) sumGroups<F>(x + r * rows.ldx, scales.groups, sumsOfX + r * scales.groups);
+    for (int r = 0; r < R && F::kOffset; r++) sumGroups<F>(x + r * w.columns, scales.groups, sumsOfX + r * scales.groups);
   }
   for (int64_t o = from; o < to; o++, y++) {
-    dots<F, R>(w, o, scales, rows, x, sumsOfX, y);
-    for (int r = 0; bias && r < R; r++) y[r * rows.ldy] += bias[o - from];
+    dots<F, R>(w, o, scales, x, sumsOfX, y, ldy);
+    for (int r = 0; bias && r < R; r++) y[r * ldy] += bias[o - from];
   }
 }
 
 template <class F>
-void multiplyFew(const PackedMatrix& w, int64_t from, int64_t to, const PackedRows& rows, const float* bias) {
+void multiplyFew(const PackedMatrix& w, int64_t from, int64_t to, const float* x, const PackedOutput& y, const float* bias) {
   int64_t n = 0;
-  for (; n + 4 <= rows.count; n += 4) rowsOfDots<F, 4>(w, from, to, rows, n, bias);
-  if (n + 2 <= rows.count) {
-    rowsOfDots<F, 2>(w, from, to, rows, n, bias);
+  for (; n + 4 <= y.count; n += 4) rowsOfDots<F, 4>(w, from, to, x + n * w.columns, y.y + n * y.ld, y.ld, bias);
+  if (n + 2 <= y.count) {
+    rowsOfDots<F, 2>(w, from, to, x + n * w.columns, y.y + n * y.ld, y.ld, bias);
     n += 2;
   }
-  if (n < rows.count) rowsOfDots<F, 1>(w, from, to, rows, n, bias);
+  if (n < y.count) rowsOfDots<F, 1>(w, from, to, x + n * w.columns, y.y + n * y.ld, y.ld, bias);
 }
 
 // out = the numbers of one block.
@@ -193,8 +187,8 @@ void unpack(const PackedMatrix& w, int64_t from, int64_t to, int64_t fromColumn,
   });
 }
 
-void multiplyUnpacked(const PackedMatrix& w, int64_t from, int64_t to, const PackedRows& rows, const float* bias, Precision precision) {
-  if (bias) fillRows(rows.y, rows.count, to - from, rows.ldy, bias);
+void multiplyUnpacked(const PackedMatrix& w, int64_t from, int64_t to, const Activations& a, const PackedOutput& y, const float* bias) {
+  if (bias) fillRows(y.y, y.count, to - from, y.ld, bias);
   Scratch scratch;
   const int64_t depth = least(kDepth, w.columns), step = most(1, least(to - from, kUnpacked / depth));
   float* tile = scratch.floats(step * depth);
@@ -203,18 +197,16 @@ void multiplyUnpacked(const PackedMatrix& w, int64_t from, int64_t to, const Pac
     for (int64_t k = 0; k < w.columns; k += depth) {
       const int64_t deep = least(depth, w.columns - k);
       unpack(w, o, o + width, k, k + deep, tile, deep);
-      gemm({rows.count, width, deep, rows.x + k, rows.ldx, 1, tile, 1, deep, rows.y + (o - from), rows.ldy, bias != nullptr || k > 0, precision});
+      gemm({y.count, width, deep, a.x + k, a.columns, 1, tile, 1, deep, y.y + (o - from), y.ld, bias != nullptr || k > 0, a.precision});
     }
   }
 }
 
-void multiplyPacked(const PackedMatrix& w, int64_t from, int64_t to, const PackedRows& rows, const float* bias) {
-  if (rows.count == 0 || to <= from) return;
-  if (rows.count < kSmallRows || w.columns == 0) {
-    return withFormat(w.format, [&](auto format) { multiplyFew<decltype(format)>(w, from, to, rows, bias); });
-  }
-  if (roundsToInt8() && formats[w.format].scaled) return multiplyInt8(w, from, to, rows, bias);
-  multiplyUnpacked(w, from, to, rows, bias, precision());
+void multiplyPacked(const PackedMatrix& w, int64_t from, int64_t to, const Activations& a, const PackedOutput& y, const float* bias) {
+  if (y.count == 0 || to <= from) return;
+  if (a.rounded.codes) return multiplyInt8(w, from, to, a.rounded, y, bias);
+  if (y.count >= kSmallRows && w.columns > 0) return multiplyUnpacked(w, from, to, a, y, bias);
+  withFormat(w.format, [&](auto format) { multiplyFew<decltype(format)>(w, from, to, a.x, y, bias); });
 }
 
 void multiplyPackedBack(const PackedMatrix& w, int64_t from, int64_t to, int64_t fromColumn, int64_t toColumn, const PackedRows& rows, bool add) {

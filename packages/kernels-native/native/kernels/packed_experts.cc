@@ -22,9 +22,19 @@ struct PackedMlp {
         upBias(args.optionalFloats(5, E * F)), downBias(args.optionalFloats(6, E * D)) {}
 
   // Hidden units [from, to) of the rows of expert e before the activation, in rows of to - from.
-  void project(const PackedMatrix& bank, const float* bias, int64_t e, int64_t from, int64_t to, float* out) const {
-    const int64_t start = segments.start(e);
-    multiplyPacked(bank, e * F + from, e * F + to, {x + start * D, segments.rows(e), D, out, to - from}, bias ? bias + e * F + from : nullptr);
+  void project(const PackedMatrix& bank, const Activations& a, const float* bias, int64_t e, int64_t from, int64_t to, float* out) const {
+    multiplyPacked(bank, e * F + from, e * F + to, a.from(segments.start(e)), {out, segments.rows(e), to - from}, bias ? bias + e * F + from : nullptr);
+  }
+};
+
+// What enters both projections.
+struct Projected {
+  Activations gate, up;
+
+  Projected(const PackedMlp& mlp, Scratch& scratch)
+      : gate(activationsFor(mlp.up.format, mlp.x, mlp.segments.end(), mlp.D, scratch)),
+        up(gate) {
+    if (mlp.gated && mlp.gate.format != mlp.up.format) gate = activationsFor(mlp.gate.format, mlp.x, mlp.segments.end(), mlp.D, scratch);
   }
 };
 
@@ -57,14 +67,14 @@ struct PackedGradients {
 
 // Hidden units [from, to) of expert e: the gradients before the activation, [rows, F] each, and those of the biases.
 template <class A>
-void backwardPiece(const PackedMlp& mlp, const float* dy, int64_t e, int64_t from, int64_t to, const PackedGradients& grads, float* dGate, float* dUp) {
+void backwardPiece(const PackedMlp& mlp, const Projected& x, const float* dy, int64_t e, int64_t from, int64_t to, const PackedGradients& grads, float* dGate, float* dUp) {
   const int64_t start = mlp.segments.start(e), rows = mlp.segments.rows(e), D = mlp.D, F = mlp.F, width = to - from;
   Scratch scratch;
   float* hidden = scratch.floats(rows * width);
   float* g = mlp.gated ? scratch.floats(rows * width) : nullptr;
   float* u = scratch.floats(rows * width);
-  if (g) mlp.project(mlp.gate, mlp.gateBias, e, from, to, g);
-  mlp.project(mlp.up, mlp.upBias, e, from, to, u);
+  if (g) mlp.project(mlp.gate, x.gate, mlp.gateBias, e, from, to, g);
+  mlp.project(mlp.up, x.up, mlp.upBias, e, from, to, u);
   multiplyPackedBack(mlp.down, e * D, (e + 1) * D, from, to, {dy + start * D, rows, D, hidden, width}, false);
   activateBackward<A>(g, u, hidden, rows * width);
   if (grads.gateBias) sumRows(g, rows, width, width, grads.gateBias + e * F + from);
@@ -84,6 +94,7 @@ void packedExpertMlp(const Args& args) {
   float* y = args.floats(15, mlp.N * D);
   Scratch scratch;
   float* hidden = scratch.floats(mlp.segments.end() * F);
+  const Projected x(mlp, scratch);
   withActivation(activationOf(args, 16), [&](auto activation) {
     using A = decltype(activation);
     pieces(mlp.segments, F, pieceRows(mlp.segments), [&](int64_t e, int64_t from, int64_t to) {
@@ -91,15 +102,15 @@ void packedExpertMlp(const Args& args) {
       Scratch own;
       float* g = mlp.gated ? own.floats(rows * width) : nullptr;
       float* u = own.floats(rows * width);
-      if (g) mlp.project(mlp.gate, mlp.gateBias, e, from, to, g);
-      mlp.project(mlp.up, mlp.upBias, e, from, to, u);
+      if (g) mlp.project(mlp.gate, x.gate, mlp.gateBias, e, from, to, g);
+      mlp.project(mlp.up, x.up, mlp.upBias, e, from, to, u);
       for (int64_t n = 0; n < rows; n++) activate<A>(g ? g + n * width : nullptr, u + n * width, hidden + (start + n) * F + from, width);
     });
   });
+  const Activations h = activationsFor(mlp.down.format, hidden, mlp.segments.end(), F, scratch);
   pieces(mlp.segments, D, pieceRows(mlp.segments), [&](int64_t e, int64_t from, int64_t to) {
     const int64_t start = mlp.segments.start(e);
-    const PackedRows rows{hidden + start * F, mlp.segments.rows(e), F, y + start * D + from, D};
-    multiplyPacked(mlp.down, e * D + from, e * D + to, rows, mlp.downBias ? mlp.downBias + e * D + from : nullptr);
+    multiplyPacked(mlp.down, e * D + from, e * D + to, h.from(start), {y + start * D + from, mlp.segments.rows(e), D}, mlp.downBias ? mlp.downBias + e * D + from : nullptr);
   });
   clear(y + mlp.segments.end() * D, (mlp.N - mlp.segments.end()) * D);
 }
@@ -116,10 +127,11 @@ void packedExpertMlpGrad(const Args& args) {
   if (grads.upBias) clear(grads.upBias, E * F);
   if (grads.downBias) clear(grads.downBias, E * D);
   Scratch scratch;
+  const Projected x(mlp, scratch);
   float* dGate = mlp.gated ? scratch.floats(mlp.segments.end() * F) : nullptr;
   float* dUp = scratch.floats(mlp.segments.end() * F);
   withActivation(activationOf(args, 16), [&](auto activation) {
-    pieces(mlp.segments, F, kPackedUnit, [&](int64_t e, int64_t from, int64_t to) { backwardPiece<decltype(activation)>(mlp, dy, e, from, to, grads, dGate, dUp); });
+    pieces(mlp.segments, F, kPackedUnit, [&](int64_t e, int64_t from, int64_t to) { backwardPiece<decltype(activation)>(mlp, x, dy, e, from, to, grads, dGate, dUp); });
   });
   pieces(mlp.segments, D, kPackedUnit, [&](int64_t e, int64_t from, int64_t to) {
     const int64_t start = mlp.segments.start(e), rows = mlp.segments.rows(e);

@@ -53,10 +53,8 @@ struct BlockOf32 {
   static constexpr int kBlock = 32, kBytes = Bytes, kGroup = 32;
   static constexpr bool kOffset = Offset;
   static void scales(const uint8_t* row, int64_t blocks, float* scale, float* offset) {
-    for (int64_t b = 0; b < blocks; b++, row += kBytes) {
-      scale[b] = halfAt(row);
-      if (kOffset) offset[b] = halfAt(row + 2);
-    }
+    halvesAt(row, kBytes, blocks, scale);
+    if (kOffset) halvesAt(row + 2, kBytes, blocks, offset);
   }
 };
 

@@ -1,86 +1,20 @@
-// With AVX-512 VNNI sixteen rows of weights stand side by side in a panel of unsigned codes, four numbers of each to a lane; a row of x
-// meets them four numbers at a time. Sums of a group are integers, then scaled. Without VNNI the rounded activations are multiplied
-// in float32, which gives the same up to the order of sums.
+// Many rows: sixteen rows of weights stand side by side in a panel, four numbers of each to a lane; a row of x meets them four numbers
+// at a time. Few rows: 64 numbers of a row of weights meet those of x as they lie. Sums of a group are integers, then scaled.
 #include "packed_int8.h"
 
-#include "loops.h"
-#include "packed_formats.h"
+#include "packed_bytes.h"
 #include "packed_rows.h"
 
 namespace moekit {
 namespace MOEKIT_ISA {
-namespace {
-
-// The scale of a group, and its inverse: not a number if one of the group is none or infinite.
-struct GroupScale {
-  float scale, inverse;
-
-  GroupScale(const float* x, int count) {
-    // The bits of magnitudes are in order as integers, those that are no finite numbers last.
-    const float most = largestBits(x, count);
-    const bool finite = most <= 3.4028235e38f;
-    scale = finite ? most / 127 : __builtin_nanf("");
-    inverse = finite && most > 0 ? 127 / most : 0;
-  }
-  // NaN gets a code as well, because its scale is one.
-  IntVec codes(Vec x) const { return toInt(min(mul(broadcast(inverse), x), broadcast(127))); }
-
- private:
-  static float largestBits(const float* x, int count) {
-#if defined(__AVX512F__)
-    IntVec best = broadcastInt(0);
-    for (int i = 0; i < count; i += kWidth) best = _mm512_max_epi32(best, _mm512_and_si512(bitsOf(load(x + i)), broadcastInt(0x7fffffff)));
-    int32_t bits = _mm512_reduce_max_epi32(best);
-#else
-    int32_t bits = 0;
-    for (int i = 0; i < count; i++) {
-      int32_t one;
-      std::memcpy(&one, x + i, 4);
-      bits = (one & 0x7fffffff) > bits ? one & 0x7fffffff : bits;
-    }
-#endif
-    float value;
-    std::memcpy(&value, &bits, 4);
-    return value;
-  }
-};
 
 #if defined(__AVX512VNNI__)
 
+namespace {
+
 constexpr int kColumns = 16;  // rows of W in a panel
-constexpr int kRows = 12;     // rows of x in a tile
-
-// Rows of x in 8 bits: codes [rows, columns]; by group the scale, the sum of what the codes stand for, and of the codes times -zero.
-struct Activations {
-  int64_t columns, groups;
-  int8_t* codes;
-  float *scale, *sum;
-  int32_t* start;
-};
-
-template <class F>
-Activations round(const PackedRows& rows, int64_t columns, Scratch& scratch) {
-  constexpr int group = F::kGroup;
-  const int64_t groups = columns / group, all = rows.count * groups;
-  Activations a{columns, groups, reinterpret_cast<int8_t*>(scratch.ints(ceilDiv(rows.count * columns, 4))), scratch.floats(all), scratch.floats(all), scratch.ints(all)};
-  for (int64_t n = 0; n < rows.count; n++) {
-    const float* x = rows.x + n * rows.ldx;
-    for (int64_t g = 0; g < groups; g++) {
-      const GroupScale scale(x + g * group, group);
-      IntVec total = broadcastInt(0);
-      for (int i = 0; i < group; i += kWidth) {
-        const IntVec q = scale.codes(load(x + g * group + i));
-        total = addInt(total, q);
-        _mm_storeu_si128(reinterpret_cast<__m128i*>(a.codes + n * columns + g * group + i), _mm512_cvtepi32_epi8(q));
-      }
-      const int32_t codes = _mm512_reduce_add_epi32(total);
-      a.scale[n * groups + g] = scale.scale;
-      a.sum[n * groups + g] = scale.scale * static_cast<float>(codes);
-      a.start[n * groups + g] = -F::kZero * codes;
-    }
-  }
-  return a;
-}
+constexpr int kPanels = 2;    // panels that a tile spans
+constexpr int kRows = 6;      // rows of x in a tile
 
 // Up to sixteen rows of W: codes plus kZero as [quads of columns][16 rows][4], scales and offsets as [groups][16].
 struct WeightPanel {
@@ -88,122 +22,200 @@ struct WeightPanel {
   float *scale, *offset;
 };
 
-template <class F>
-void packWeights(const PackedMatrix& w, int64_t from, int64_t count, const WeightPanel& panel, uint8_t* side, const RowScales<F>& scales) {
-  const int64_t stride = ceilDiv(w.columns, 64) * 64;
-  for (int64_t o = 0; o < count; o++) {
-    const uint8_t* p = w.row(from + o);
-    uint8_t* row = side + o * stride;
-    for (int64_t b = 0; b * F::kBlock < w.columns; b++) {
-      F::codes(p + b * F::kBytes, [&](int g, const auto& v) {
-        constexpr int vectors = sizeof(v) / sizeof(Vec);
-#pragma GCC unroll 8
-        for (int i = 0; i < vectors; i++) {
-          const IntVec q = addInt(toInt(v[i]), broadcastInt(F::kZero));
-          _mm_storeu_si128(reinterpret_cast<__m128i*>(row + b * F::kBlock + (g * vectors + i) * kWidth), _mm512_cvtepi32_epi8(q));
-        }
-      });
-    }
-    F::scales(p, w.columns / F::kBlock, scales.scale, scales.offset);
-    for (int64_t g = 0; g < scales.groups; g++) panel.scale[g * kColumns + o] = scales.scale[g];
-    for (int64_t g = 0; F::kOffset && g < scales.groups; g++) panel.offset[g * kColumns + o] = scales.offset[g];
-  }
-  for (int64_t k = 0; k < w.columns; k += 64) {
+// out[g][o] = values[o][g] for sixteen rows of values, of `stride`.
+void transposeGroups(const float* values, int64_t groups, int64_t stride, float* out) {
+  for (int64_t g = 0; g < groups; g += kColumns) {
     Vec r[kColumns];
-    for (int o = 0; o < kColumns; o++) r[o] = o < count ? load(reinterpret_cast<const float*>(side + o * stride + k)) : zero();
+    for (int o = 0; o < kColumns; o++) r[o] = load(values + o * stride + g);
     transpose(r);
-    for (int i = 0; i < kColumns; i++) store(reinterpret_cast<float*>(panel.codes + k * kColumns + i * 64), r[i]);
+    for (int j = 0; j < kColumns; j++) store(out + (g + j) * kColumns, r[j]);
+  }
+}
+
+// Rows past the last are taken for that one: their products are not stored.
+template <class F>
+void packWeights(const PackedMatrix& w, int64_t from, int64_t count, const WeightPanel& panel, const RowScales<F>& scales) {
+  const int64_t blocks = w.columns / F::kBlock;
+  for (int o = 0; o < kColumns; o++) F::scales(w.row(from + least(o, count - 1)), blocks, scales.scale + o * scales.stride, scales.offset + o * scales.stride);
+  transposeGroups(scales.scale, scales.groups, scales.stride, panel.scale);
+  if (F::kOffset) transposeGroups(scales.offset, scales.groups, scales.stride, panel.offset);
+  for (int64_t i = 0; i * 64 < w.columns; i++) {
+    Vec r[kColumns];
+    for (int o = 0; o < kColumns; o++) r[o] = floatOf(bytesOf64<F>(w.row(from + least(o, count - 1)), i, blocks));
+    transpose(r);
+    for (int j = 0; j < kColumns; j++) store(reinterpret_cast<float*>(panel.codes + (i * kColumns + j) * 64), r[j]);
+  }
+}
+
+// Rows of a product and what they are products of: `panels` one after the other.
+struct Tile {
+  RoundedRows a;
+  int64_t groups, panelCodes, panelGroups;
+  WeightPanel panel;
+  float* y;
+  int64_t ld, columns;
+  const float* bias;
+  const uint8_t* next;  // fetched meanwhile, that many bytes at each group
+  int64_t nextBytes;
+};
+
+template <class F, int R, int P>
+inline void multiplyTile(const Tile& t) {
+  Vec sums[P][R];
+#pragma GCC unroll 2
+  for (int p = 0; p < P; p++) {
+    const Vec first = t.bias ? loadPartial(t.bias + p * kColumns, least(kColumns, t.columns - p * kColumns)) : zero();
+#pragma GCC unroll 8
+    for (int r = 0; r < R; r++) sums[p][r] = first;
+  }
+  const int8_t* x = t.a.codes;
+  const uint8_t* codes = t.panel.codes;
+  for (int64_t g = 0; g < t.groups; g++, x += F::kGroup, codes += F::kGroup * kColumns) {
+    for (int64_t i = 0; i < t.nextBytes; i += 64) __builtin_prefetch(t.next + g * t.nextBytes + i, 0, 2);
+    IntVec total[P][R];
+#pragma GCC unroll 8
+    for (int r = 0; r < R; r++) {
+#pragma GCC unroll 2
+      for (int p = 0; p < P; p++) total[p][r] = broadcastInt(t.a.start[g + r * t.a.groups]);
+    }
+#pragma GCC unroll 8
+    for (int k = 0; k < F::kGroup / 4; k++) {
+      IntVec q[P];
+#pragma GCC unroll 2
+      for (int p = 0; p < P; p++) q[p] = _mm512_loadu_si512(codes + p * t.panelCodes + k * 64);
+#pragma GCC unroll 8
+      for (int r = 0; r < R; r++) {
+        int32_t four;
+        std::memcpy(&four, x + r * t.a.stride + 4 * k, 4);
+        const IntVec quad = broadcastInt(four);
+#pragma GCC unroll 2
+        for (int p = 0; p < P; p++) total[p][r] = _mm512_dpbusd_epi32(total[p][r], q[p], quad);
+      }
+    }
+#pragma GCC unroll 8
+    for (int r = 0; r < R; r++) {
+      const Vec scale = broadcast(t.a.scale[g + r * t.a.groups]), sum = broadcast(t.a.sum[g + r * t.a.groups]);
+#pragma GCC unroll 2
+      for (int p = 0; p < P; p++) {
+        sums[p][r] = fma(toFloat(total[p][r]), mul(load(t.panel.scale + p * t.panelGroups + g * kColumns), scale), sums[p][r]);
+        if (F::kOffset) sums[p][r] = fma(load(t.panel.offset + p * t.panelGroups + g * kColumns), sum, sums[p][r]);
+      }
+    }
+  }
+#pragma GCC unroll 2
+  for (int p = 0; p < P; p++) {
+#pragma GCC unroll 8
+    for (int r = 0; r < R; r++) storePartial(t.y + r * t.ld + p * kColumns, sums[p][r], least(kColumns, t.columns - p * kColumns));
+  }
+}
+
+template <class F, int R = kRows>
+void multiplyTileOf(int64_t rows, const Tile& t) {
+  if constexpr (R > 1) {
+    if (rows < R) return multiplyTileOf<F, R - 1>(rows, t);
+  }
+  t.columns > kColumns ? multiplyTile<F, R, kPanels>(t) : multiplyTile<F, R, 1>(t);
+}
+
+template <class F>
+void multiplyMany(const PackedMatrix& w, int64_t from, int64_t to, const RoundedRows& a, const PackedOutput& y, const float* bias) {
+  Scratch scratch;
+  const RowScales<F> scales(w, scratch, kColumns);
+  const int64_t codes = ceilDiv(w.columns, 64) * 64 * kColumns, groups = ceilDiv(scales.groups, kColumns) * kColumns * kColumns;
+  const WeightPanel panel{reinterpret_cast<uint8_t*>(scratch.ints(kPanels * codes / 4)), scratch.floats(kPanels * groups), scratch.floats(kPanels * groups)};
+  for (int64_t o = from; o < to; o += kPanels * kColumns) {
+    const int64_t columns = least(kPanels * kColumns, to - o);
+    for (int p = 0; p * kColumns < columns; p++) {
+      packWeights<F>(w, o + p * kColumns, columns - p * kColumns, {panel.codes + p * codes, panel.scale + p * groups, panel.offset + p * groups}, scales);
+    }
+    const int64_t tiles = ceilDiv(y.count, kRows), nextBytes = ceilDiv(columns * w.rowBytes, most(1, tiles * scales.groups));
+    for (int64_t t = 0, n = 0; t < tiles; t++) {
+      const int64_t rows = ceilDiv(y.count - n, tiles - t);
+      multiplyTileOf<F>(rows, {a.from(n), scales.groups, codes, groups, panel, y.y + n * y.ld + (o - from), y.ld, columns, bias ? bias + (o - from) : nullptr,
+                               w.row(o + columns) + t * scales.groups * nextBytes, nextBytes});
+      n += rows;
+    }
+  }
+}
+
+// Which of 16 groups a lane of 64 numbers belongs to, from the first of them on, and the first lane of each.
+template <class F>
+inline IntVec groupOfLane() {
+  if (F::kGroup == 16) return _mm512_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
+  return _mm512_setr_epi32(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1);
+}
+template <class F>
+constexpr __mmask16 kFirstLanes = F::kGroup == 16 ? 0x1111 : 0x0101;
+
+// Adds `Vectors` times 64 numbers of a row of W, which lie in 16 groups, times those of R rows of x.
+template <class F, int R, int Vectors>
+inline void addGroups(Vec (&sums)[R][2], const PackedMatrix& w, const uint8_t* row, const RowScales<F>& scales, const RoundedRows& a, int64_t group, int vectors) {
+  const int64_t first = group * F::kGroup / 64, blocks = w.columns / F::kBlock;
+  const Vec scale = load(scales.scale + group);
+  Vec both[R];
+  IntVec start[R];
+#pragma GCC unroll 8
+  for (int r = 0; r < R; r++) {
+    both[r] = mul(scale, load(a.scale + r * a.groups + group));
+    start[r] = bitsOf(load(reinterpret_cast<const float*>(a.start + r * a.groups + group)));
+    if (F::kOffset) sums[r][0] = fma(load(scales.offset + group), load(a.sum + r * a.groups + group), sums[r][0]);
+  }
+#pragma GCC unroll 8
+  for (int i = 0; i < Vectors; i++) {
+    if (i == vectors) break;
+    const IntVec q = bytesOf64<F>(row, first + i, blocks), lanes = addInt(groupOfLane<F>(), broadcastInt(i * 64 / F::kGroup));
+#pragma GCC unroll 8
+    for (int r = 0; r < R; r++) {
+      const IntVec begin = F::kZero == 0 ? broadcastInt(0) : _mm512_maskz_permutexvar_epi32(kFirstLanes<F>, lanes, start[r]);
+      const IntVec total = _mm512_dpbusd_epi32(begin, q, _mm512_loadu_si512(a.codes + r * a.stride + (first + i) * 64));
+      sums[r][i % 2] = fma(toFloat(total), _mm512_permutexvar_ps(lanes, both[r]), sums[r][i % 2]);
+    }
   }
 }
 
 template <class F, int R>
-inline void tile(const Activations& a, int64_t n, const WeightPanel& panel, const PackedRows& rows, float* y, int64_t count, const float* bias) {
-  constexpr int quads = F::kGroup / 4;
-  Vec sums[R];
-  const Vec start = bias ? loadPartial(bias, count) : zero();
-#pragma GCC unroll 16
-  for (int r = 0; r < R; r++) sums[r] = start;
-  const int8_t* x = a.codes + n * a.columns;
-  const uint8_t* codes = panel.codes;
-  for (int64_t g = 0; g < a.groups; g++, x += F::kGroup, codes += F::kGroup * kColumns) {
-    const int64_t at = n * a.groups + g;
-    IntVec total[R];
-#pragma GCC unroll 16
-    for (int r = 0; r < R; r++) total[r] = broadcastInt(a.start[at + r * a.groups]);
+void dots(const PackedMatrix& w, int64_t o, const RowScales<F>& scales, const RoundedRows& a, float* y, int64_t ldy, float bias) {
+  constexpr int vectors = 16 * F::kGroup / 64;
+  const uint8_t* row = w.row(o);
+  for (int64_t i = 0; i < w.rowBytes; i += 64) __builtin_prefetch(row + kAhead + i);
+  F::scales(row, w.columns / F::kBlock, scales.scale, scales.offset);
+  Vec sums[R][2];
 #pragma GCC unroll 8
-    for (int k = 0; k < quads; k++) {
-      const IntVec q = _mm512_loadu_si512(codes + k * 64);
-#pragma GCC unroll 16
-      for (int r = 0; r < R; r++) {
-        int32_t four;
-        std::memcpy(&four, x + r * a.columns + 4 * k, 4);
-        total[r] = _mm512_dpbusd_epi32(total[r], q, broadcastInt(four));
-      }
-    }
-    const Vec scale = load(panel.scale + g * kColumns);
-#pragma GCC unroll 16
-    for (int r = 0; r < R; r++) {
-      sums[r] = fma(toFloat(total[r]), mul(scale, broadcast(a.scale[at + r * a.groups])), sums[r]);
-      if (F::kOffset) sums[r] = fma(load(panel.offset + g * kColumns), broadcast(a.sum[at + r * a.groups]), sums[r]);
-    }
-  }
-#pragma GCC unroll 16
-  for (int r = 0; r < R; r++) storePartial(y + (n + r) * rows.ldy, sums[r], count);
+  for (int r = 0; r < R; r++) sums[r][0] = sums[r][1] = zero();
+  int64_t g = 0;
+  for (; g + 16 <= scales.groups; g += 16) addGroups<F, R, vectors>(sums, w, row, scales, a, g, vectors);
+  if (g < scales.groups) addGroups<F, R, vectors>(sums, w, row, scales, a, g, static_cast<int>(ceilDiv((scales.groups - g) * F::kGroup, 64)));
+  for (int r = 0; r < R; r++) y[r * ldy] = sum(MOEKIT_ISA::add(sums[r][0], sums[r][1])) + bias;
 }
 
-template <class F, int R = kRows>
-void tileOf(int64_t height, const Activations& a, int64_t n, const WeightPanel& panel, const PackedRows& rows, float* y, int64_t count, const float* bias) {
+// More rows are worth a panel.
+constexpr int kFewRows = 3;
+
+template <class F, int R = kFewRows>
+void multiplyFew(const PackedMatrix& w, int64_t from, int64_t to, const RoundedRows& a, const PackedOutput& y, const float* bias) {
   if constexpr (R > 1) {
-    if (height < R) return tileOf<F, R - 1>(height, a, n, panel, rows, y, count, bias);
+    if (y.count < R) return multiplyFew<F, R - 1>(w, from, to, a, y, bias);
   }
-  tile<F, R>(a, n, panel, rows, y, count, bias);
+  Scratch scratch;
+  const RowScales<F> scales(w, scratch);
+  for (int64_t o = from; o < to; o++) dots<F, R>(w, o, scales, a, y.y + (o - from), y.ld, bias ? bias[o - from] : 0);
 }
 
-template <class F>
-void multiply(const PackedMatrix& w, int64_t from, int64_t to, const PackedRows& rows, const float* bias) {
-  Scratch scratch;
-  const Activations a = round<F>(rows, w.columns, scratch);
-  const RowScales<F> scales(w, scratch);
-  const int64_t padded = ceilDiv(w.columns, 64) * 64;
-  auto* side = reinterpret_cast<uint8_t*>(scratch.ints(padded * kColumns / 4));
-  const WeightPanel panel{reinterpret_cast<uint8_t*>(scratch.ints(padded * kColumns / 4)), scratch.floats(a.groups * kColumns), scratch.floats(a.groups * kColumns)};
-  std::memset(panel.scale, 0, a.groups * kColumns * sizeof(float));
-  std::memset(panel.offset, 0, a.groups * kColumns * sizeof(float));
-  std::memset(side, 0, padded * kColumns);
-  for (int64_t o = from; o < to; o += kColumns) {
-    const int64_t count = least(kColumns, to - o);
-    packWeights<F>(w, o, count, panel, side, scales);
-    for (int64_t n = 0; n < rows.count; n += kRows) tileOf<F>(least(kRows, rows.count - n), a, n, panel, rows, rows.y + (o - from), count, bias ? bias + (o - from) : nullptr);
-  }
+}  // namespace
+
+void multiplyInt8(const PackedMatrix& w, int64_t from, int64_t to, const RoundedRows& a, const PackedOutput& y, const float* bias) {
+  withFormat(w.format, [&](auto format) {
+    using F = decltype(format);
+    if constexpr (F::kGroup > 0) y.count <= kFewRows ? multiplyFew<F>(w, from, to, a, y, bias) : multiplyMany<F>(w, from, to, a, y, bias);
+  });
 }
 
 #else
 
-template <class F>
-void multiply(const PackedMatrix& w, int64_t from, int64_t to, const PackedRows& rows, const float* bias) {
-  Scratch scratch;
-  float* x = scratch.floats(rows.count * w.columns);
-  for (int64_t n = 0; n < rows.count; n++) {
-    for (int64_t k = 0; k < w.columns; k += F::kGroup) {
-      const GroupScale scale(rows.x + n * rows.ldx + k, F::kGroup);
-      for (int i = 0; i < F::kGroup; i += kWidth) {
-        const IntVec q = scale.codes(load(rows.x + n * rows.ldx + k + i));
-        store(x + n * w.columns + k + i, mul(broadcast(scale.scale), toFloat(q)));
-      }
-    }
-  }
-  multiplyUnpacked(w, from, to, {x, rows.count, w.columns, rows.y, rows.ldy}, bias, Precision::f32);
-}
+// Activations have no codes here.
+void multiplyInt8(const PackedMatrix&, int64_t, int64_t, const RoundedRows&, const PackedOutput&, const float*) {}
 
 #endif
-
-}  // namespace
-
-void multiplyInt8(const PackedMatrix& w, int64_t from, int64_t to, const PackedRows& rows, const float* bias) {
-  withFormat(w.format, [&](auto format) {
-    if constexpr (decltype(format)::kGroup > 0) multiply<decltype(format)>(w, from, to, rows, bias);
-  });
-}
 
 }  // namespace MOEKIT_ISA
 }  // namespace moekit

@@ -17,7 +17,9 @@ void packedMatmul(const Args& args) {
   const PackedMatrix w = packedOf(args, 1, args.integer(6), O, I);
   const float* x = args.floats(0, N * I);
   float* y = args.floats(2, N * O);
-  parallelRanges(O, pieceRows(N), [&](int64_t from, int64_t to) { multiplyPacked(w, from, to, {x, N, I, y + from, O}, nullptr); });
+  Scratch scratch;
+  const Activations a = activationsFor(w.format, x, N, I, scratch);
+  parallelRanges(O, pieceRows(N), [&](int64_t from, int64_t to) { multiplyPacked(w, from, to, a, {y + from, N, O}, nullptr); });
 }
 
 // packedMatmulInput(dy, W, dx, rows N, out O, in I, format): dx = dy W

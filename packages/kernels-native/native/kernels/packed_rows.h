@@ -1,6 +1,5 @@
 // What all products with packed weights share.
 #pragma once
-#include "../runtime/precision.h"
 #include "packed.h"
 #include "packed_formats.h"
 #include "packed_small_formats.h"
@@ -36,18 +35,29 @@ constexpr int groupsOf() {
   return F::kGroup == 0 ? 1 : F::kBlock / F::kGroup;
 }
 
-// Scales and offsets of a row of weights, by group.
+// How far ahead of the row in use memory is fetched.
+constexpr int64_t kAhead = 4096;
+
+// Scales and offsets of rows of weights, by group, and zeros for a vector of them behind each row.
 template <class F>
 struct RowScales {
-  int64_t groups;
+  static constexpr int64_t kMore = 16;
+  int64_t groups, stride;
   float *scale, *offset;
 
-  RowScales(const PackedMatrix& w, Scratch& scratch)
-      : groups(F::kGroup == 0 ? 0 : w.columns / most(1, F::kGroup)), scale(scratch.floats(groups)), offset(scratch.floats(groups)) {}
+  RowScales(const PackedMatrix& w, Scratch& scratch, int64_t rows = 1)
+      : groups(F::kGroup == 0 ? 0 : w.columns / most(1, F::kGroup)), stride(groups + kMore), scale(zeros(rows * stride, scratch)), offset(zeros(rows * stride, scratch)) {}
+
+ private:
+  static float* zeros(int64_t count, Scratch& scratch) {
+    float* values = scratch.floats(count);
+    std::memset(values, 0, count * sizeof(float));
+    return values;
+  }
 };
 
-// multiplyPacked for many rows: weights are unpacked into the cache and multiplied in that precision.
-void multiplyUnpacked(const PackedMatrix& w, int64_t from, int64_t to, const PackedRows& rows, const float* bias, Precision precision);
+// multiplyPacked for many rows: weights are unpacked into the cache and multiplied in the activations' precision.
+void multiplyUnpacked(const PackedMatrix& w, int64_t from, int64_t to, const Activations& a, const PackedOutput& y, const float* bias);
 
 }  // namespace MOEKIT_ISA
 }  // namespace moekit

@@ -146,5 +146,17 @@ inline void scaleBytes(uint64_t bytes, float scale, float* out) {
 }
 #endif
 
+// out[i] = the half (IEEE) at p + i * stride.
+inline void halvesAt(const uint8_t* p, int64_t stride, int64_t count, float* out) {
+  int64_t i = 0;
+  for (; i + kWidth <= count; i += kWidth, p += kWidth * stride) {
+    alignas(64) uint16_t h[kWidth];
+#pragma GCC unroll 16
+    for (int l = 0; l < kWidth; l++) std::memcpy(h + l, p + l * stride, 2);
+    store(out + i, toFloat(loadHalves(reinterpret_cast<const uint8_t*>(h))));
+  }
+  for (; i < count; i++, p += stride) out[i] = halfAt(p);
+}
+
 }  // namespace MOEKIT_ISA
 }  // namespace moekit
