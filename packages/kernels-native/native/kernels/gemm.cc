@@ -12,8 +12,9 @@ namespace MOEKIT_ISA {
 namespace {
 
 constexpr int64_t kTileCols = 2 * kWidth;
-// Rows and units of depth of a block of A: half a megabyte, half of the second cache of most processors.
-constexpr int64_t kBlockRows = 512 / kTileRows * kTileRows;
+// Rows and units of depth of a block of A: half a megabyte, half of the second cache of most processors, and a bit more than the
+// pieces that products of 512 and 1024 rows are cut into.
+constexpr int64_t kBlockRows = 532 / kTileRows * kTileRows;
 constexpr int64_t kBlockUnits = 256;
 
 // What becomes of numbers that are in C: replaced, added to, or replaced past the caches.
@@ -126,14 +127,15 @@ void packRows(const Gemm& g, int64_t i, int64_t rows, int64_t k, int64_t depth, 
 template <class P>
 void multiplyPacked(const Gemm& g) {
   Scratch scratch;
-  // Blocks of equal depth, in whole units.
+  // Blocks of equal depth, in whole units, and of equal height.
   const int64_t blocks = ceilDiv(g.k, kBlockUnits * P::kDepth);
   const int64_t step = ceilDiv(ceilDiv(g.k, blocks), P::kDepth) * P::kDepth, stepUnits = step / P::kDepth;
-  float* a = scratch.floats(ceilDiv(least(kBlockRows, g.m), kTileRows) * kTileRows * stepUnits + kWidth);
+  const int64_t blockRows = ceilDiv(ceilDiv(g.m, ceilDiv(g.m, kBlockRows)), kTileRows) * kTileRows;
+  float* a = scratch.floats(blockRows * stepUnits + kWidth);
   float* b = scratch.floats(kTileCols * stepUnits + kWidth);
   const bool past = g.past && !g.add && blocks == 1 && g.ldc % kWidth == 0 && reinterpret_cast<uintptr_t>(g.c) % 64 == 0;
-  for (int64_t i = 0; i < g.m; i += kBlockRows) {
-    const int64_t rows = least(kBlockRows, g.m - i);
+  for (int64_t i = 0; i < g.m; i += blockRows) {
+    const int64_t rows = least(blockRows, g.m - i);
     for (int64_t k = 0; k < g.k; k += step) {
       const int64_t depth = least(step, g.k - k), units = ceilDiv(depth, P::kDepth);
       packRows<P>(g, i, rows, k, depth, a);

@@ -14,32 +14,33 @@ struct Panel {
   float* to;
   int64_t width;
 
-  // First line of the last vector of a row.
-  int64_t lastGroup() const { return (width - 1) / kWidth * kWidth; }
+  // First line of the last group of a row.
+  int64_t last(int group) const { return (width - 1) / group * group; }
 };
 
-// Lines lie along memory: squares of units are transposed.
+// Lines lie along memory: kLines of them are transposed at a time.
 template <class P>
 void packAcross(const Panel& p) {
-  for (int64_t k = 0; k < p.depth; k += P::kDepth * kWidth) {
-    const int64_t depth = least(P::kDepth * kWidth, p.depth - k), units = ceilDiv(depth, P::kDepth);
-    for (int64_t i = p.lastGroup(); i >= 0; i -= kWidth) {
+  constexpr int64_t step = P::kDepth * kWidth;
+  for (int64_t i = p.last(kLines); i >= 0; i -= kLines) {
+    for (int64_t k = 0; k < p.depth; k += step) {
+      const int64_t depth = least(step, p.depth - k), units = ceilDiv(depth, P::kDepth);
       const float* from = p.from + i * p.across + k;
       float* to = p.to + k / P::kDepth * p.width + i;
-      Vec r[kWidth];
-      if (i + kWidth <= p.count && units == kWidth && depth == units * P::kDepth) {
-#pragma GCC unroll 16
-        for (int l = 0; l < kWidth; l++) r[l] = P::units(from + l * p.across);
+      Vec r[kLines];
+      if (i + kLines <= p.count && depth == step) {
+#pragma GCC unroll 8
+        for (int l = 0; l < kLines; l++) r[l] = P::units(from + l * p.across);
       } else {
-        for (int l = 0; l < kWidth; l++) r[l] = i + l < p.count ? P::units(from + l * p.across, depth) : zero();
+        for (int l = 0; l < kLines; l++) r[l] = i + l < p.count ? P::units(from + l * p.across, depth) : zero();
       }
-      transpose(r);
       if (units == kWidth) {
-#pragma GCC unroll 16
-        for (int u = 0; u < kWidth; u++) store(to + u * p.width, r[u]);
-      } else {
-        for (int u = 0; u < units; u++) store(to + u * p.width, r[u]);
+        storeColumns(r, to, p.width);
+        continue;
       }
+      float side[kWidth * kLines];
+      storeColumns(r, side, kLines);
+      for (int64_t u = 0; u < units; u++) std::memcpy(to + u * p.width, side + u * kLines, kLines * sizeof(float));
     }
   }
 }
@@ -50,7 +51,7 @@ void packAlong(const Panel& p) {
   for (int64_t k = 0; k < p.depth; k += P::kDepth) {
     const bool pair = P::kDepth == 2 && k + 1 < p.depth;
     float* to = p.to + k / P::kDepth * p.width;
-    for (int64_t i = p.lastGroup(); i >= 0; i -= kWidth) {
+    for (int64_t i = p.last(kWidth); i >= 0; i -= kWidth) {
       const float* from = p.from + k * p.along + i;
       const int64_t count = p.count - i;
       const auto get = [count](const float* x) { return count >= kWidth ? load(x) : count > 0 ? loadPartial(x, count) : zero(); };
@@ -65,7 +66,7 @@ void packAny(const Panel& p) {
   float lines[2][kWidth];
   for (int64_t k = 0; k < p.depth; k += P::kDepth) {
     float* to = p.to + k / P::kDepth * p.width;
-    for (int64_t i = p.lastGroup(); i >= 0; i -= kWidth) {
+    for (int64_t i = p.last(kWidth); i >= 0; i -= kWidth) {
       for (int row = 0; row < 2; row++) {
         const bool there = row == 0 || (P::kDepth == 2 && k + 1 < p.depth);
         for (int l = 0; l < kWidth; l++) lines[row][l] = there && i + l < p.count ? p.from[(i + l) * p.across + (k + row) * p.along] : 0;

@@ -38,10 +38,16 @@ struct Bfloat16 {
     return (Vec)_mm512_cvtne2ps_pbh(high, loadPartial(p, count));
   }
   static Vec join(Vec row, Vec next) {
-    const IntVec low = _mm512_srli_epi32(bitsOf(roundToBfloat16(row)), 16);
-    return bitOr(floatOf(low), bitAnd(roundToBfloat16(next), floatOf(broadcastInt(-0x10000))));
+    return floatOf(_mm512_permutexvar_epi16(pairs(), (IntVec)_mm512_cvtne2ps_pbh(next, row)));
   }
   static Vec multiplyAdd(Vec a, Vec b, Vec total) { return _mm512_dpbf16_ps(total, (__m512bh)a, (__m512bh)b); }
+
+ private:
+  // 0, 16, 1, 17, ...
+  static IntVec pairs() {
+    const IntVec first = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    return _mm512_or_si512(first, _mm512_slli_epi32(addInt(first, broadcastInt(16)), 16));
+  }
 };
 #else
 // Inputs rounded to bfloat16 and multiplied as float32, where products are exact.

@@ -71,6 +71,36 @@ inline float sum(Vec a) {
   return _mm_cvtss_f32(_mm_add_ss(x, _mm_shuffle_ps(x, x, 1)));
 }
 
+// Rows whose columns are stored at a time. Rows of matrices often are a multiple of 4 KB apart: more than eight would compete for
+// the same places of the first cache.
+constexpr int kLines = 8;
+
+// Column l of kLines rows of 16 floats goes to `to + l * stride`.
+inline void storeColumns(const Vec* r, float* to, int64_t stride) {
+  // Squares of 4, of rows 0 to 3 and 4 to 7: lane i of square[h][j] is column 4 i + j.
+  Vec square[2][4];
+#pragma GCC unroll 2
+  for (int h = 0; h < 2; h++) {
+    const Vec *s = r + 4 * h;
+    const Vec a = _mm512_unpacklo_ps(s[0], s[1]), b = _mm512_unpackhi_ps(s[0], s[1]);
+    const Vec c = _mm512_unpacklo_ps(s[2], s[3]), d = _mm512_unpackhi_ps(s[2], s[3]);
+    square[h][0] = _mm512_shuffle_ps(a, c, 0x44);
+    square[h][1] = _mm512_shuffle_ps(a, c, 0xee);
+    square[h][2] = _mm512_shuffle_ps(b, d, 0x44);
+    square[h][3] = _mm512_shuffle_ps(b, d, 0xee);
+  }
+  const IntVec first = _mm512_setr_epi32(0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23);
+  const IntVec second = _mm512_setr_epi32(8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31);
+#pragma GCC unroll 4
+  for (int j = 0; j < 4; j++) {
+    const Vec low = _mm512_permutex2var_ps(square[0][j], first, square[1][j]), high = _mm512_permutex2var_ps(square[0][j], second, square[1][j]);
+    _mm256_storeu_ps(to + j * stride, _mm512_castps512_ps256(low));
+    _mm256_storeu_ps(to + (4 + j) * stride, _mm512_extractf32x8_ps(low, 1));
+    _mm256_storeu_ps(to + (8 + j) * stride, _mm512_castps512_ps256(high));
+    _mm256_storeu_ps(to + (12 + j) * stride, _mm512_extractf32x8_ps(high, 1));
+  }
+}
+
 // Transposes 16 rows of 16 floats.
 inline void transpose(Vec* r) {
   // Squares of 4 in place: lane l of r[i + j] becomes what rows i to i + 3 have in column 4 l + j.
