@@ -31,6 +31,10 @@ struct Ahead {
   // The panel of B at (k, j), or nothing.
   static Ahead panel(const Gemm& g, int64_t k, int64_t depth, int64_t j) {
     if (k >= g.k || j >= g.n) return {g.b, 1, 0, 0};
+    if (g.pairs) {
+      k /= 2;
+      depth = ceilDiv(depth, 2);
+    }
     const float* from = g.b + k * g.bRow + j * g.bCol;
     if (g.bRow == 1) return {from, ceilDiv(depth, kLine), least(kTileCols, g.n - j), g.bCol};
     return {from, ceilDiv(kTileCols, kLine), depth, g.bRow};
@@ -125,6 +129,12 @@ void packRows(const Gemm& g, int64_t i, int64_t rows, int64_t k, int64_t depth, 
 }
 
 template <class P>
+void packColumns(const Gemm& g, int64_t j, int64_t cols, int64_t k, int64_t depth, float* to) {
+  if (g.pairs) return pack<Float32>({g.b + k / P::kDepth * g.bRow + j * g.bCol, g.bCol, g.bRow, cols, ceilDiv(depth, P::kDepth), to, kTileCols});
+  pack<P>({g.b + k * g.bRow + j * g.bCol, g.bCol, g.bRow, cols, depth, to, kTileCols});
+}
+
+template <class P>
 void multiplyPacked(const Gemm& g) {
   Scratch scratch;
   // Blocks of equal depth, in whole units, and of equal height.
@@ -141,7 +151,7 @@ void multiplyPacked(const Gemm& g) {
       packRows<P>(g, i, rows, k, depth, a);
       for (int64_t j = 0; j < g.n; j += kTileCols) {
         const int64_t cols = least(kTileCols, g.n - j);
-        pack<P>({g.b + k * g.bRow + j * g.bCol, g.bCol, g.bRow, cols, depth, b, kTileCols});
+        packColumns<P>(g, j, cols, k, depth, b);
         const Ahead ahead = j + kTileCols < g.n ? Ahead::panel(g, k, depth, j + kTileCols) : Ahead::panel(g, k + step, step, 0);
         multiplyPanel<P>(a, b, rows, cols, units, g.c + i * g.ldc + j, g.ldc, g.add || k > 0 ? Write::add : past ? Write::past : Write::over, ahead);
       }

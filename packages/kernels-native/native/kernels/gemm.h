@@ -20,6 +20,8 @@ struct Gemm {
   Precision precision = Precision::f32;
   // Write C past the caches, because it is larger than they are.
   bool past = false;
+  // B holds pairs of bfloat16, neighbours along k, which its strides count; only where kPairs, in precision bf16.
+  bool pairs = false;
 
   Gemm rows(int64_t from, int64_t to) const {
     Gemm g = *this;

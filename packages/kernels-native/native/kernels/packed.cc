@@ -6,6 +6,7 @@
 #include "loops.h"
 #include "packed_int8.h"
 #include "packed_rows.h"
+#include "precision.h"
 
 namespace moekit {
 namespace MOEKIT_ISA {
@@ -167,6 +168,7 @@ void unpackRow(const uint8_t* p, int64_t count, const RowScales<F>& scales, floa
 // Numbers that are unpacked at a time: half of a second-level cache of 1 MB.
 constexpr int64_t kUnpacked = 1 << 17;
 constexpr int64_t kDepth = 1024;
+constexpr int kBf16 = 0;
 
 }  // namespace
 
@@ -189,6 +191,10 @@ void unpack(const PackedMatrix& w, int64_t from, int64_t to, int64_t fromColumn,
 
 void multiplyUnpacked(const PackedMatrix& w, int64_t from, int64_t to, const Activations& a, const PackedOutput& y, const float* bias) {
   if (bias) fillRows(y.y, y.count, to - from, y.ld, bias);
+  if (w.format == kBf16 && kPairs && a.precision == Precision::bf16 && w.columns % 2 == 0) {
+    const auto* pairs = reinterpret_cast<const float*>(w.row(from));
+    return gemm({y.count, to - from, w.columns, a.x, a.columns, 1, pairs, 1, w.columns / 2, y.y, y.ld, bias != nullptr, a.precision, false, true});
+  }
   Scratch scratch;
   const int64_t depth = least(kDepth, w.columns), step = most(1, least(to - from, kUnpacked / depth));
   float* tile = scratch.floats(step * depth);

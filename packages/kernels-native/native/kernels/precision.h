@@ -61,5 +61,8 @@ struct Bfloat16 {
 };
 #endif
 
+// True if bfloat16 is multiplied by pairs of neighbours, as it lies in memory.
+constexpr bool kPairs = Bfloat16::kDepth == 2;
+
 }  // namespace MOEKIT_ISA
 }  // namespace moekit
