@@ -144,6 +144,7 @@ describe("parseConfig", () => {
     ["old and new rope keys at once", "olmoe", { rope_scaling: { type: "linear", factor: 2 } }, "contradict"],
     ["a llama3 ramp upside down", "olmoe", { rope_parameters: { rope_type: "llama3", factor: 8, low_freq_factor: 4, high_freq_factor: 1 } }, "must be at or above low_freq_factor"],
     ["heads narrower than their share in olmoe", "olmoe", { head_dim: 4 }, "head_dim must be"],
+    ["a width that heads cannot share", "llama", { hidden_size: 34, head_dim: 8 }, "hidden_size 34 must be a multiple of num_attention_heads 4"],
     ["an odd head width", "mixtral", { head_dim: 5 }, "even number"],
     ["a window that is on but has no size", "qwen3_moe", { use_sliding_window: true }, '"sliding_window" is missing'],
     ["a list of layers that is none", "qwen3_moe", { mlp_only_layers: "all" }, "list of whole numbers"],

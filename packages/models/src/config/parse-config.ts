@@ -13,7 +13,8 @@ const OWN_KEY = "moekit_router";
 
 /**
  * Reads the content of a Hugging Face `config.json`. Strict: every key is either used, or known to change nothing in what
- * the model computes; any other is an error that names it. Keys that a file leaves out get the default of transformers.
+ * the model computes; any other is an error that names it. Keys that a file leaves out get the default of transformers, with
+ * three exceptions: sizes must be there, there are as many heads of keys as of queries, and no token is special.
  *
  * @throws UnknownNameError for a `model_type` that is not among {@link modelFamilies}.
  * @throws ConfigError naming the key that is missing, unknown, of the wrong type or contradicted by another.

@@ -5,13 +5,14 @@ import type { Family } from "./family.js";
 import { readDeepSeekLayers, SHARED_EXPERTS } from "./glm4-moe.js";
 import { latentNames, readLatentAttention } from "./latent.js";
 import { DENSE, EXPERTS, NORMS, ROUTER } from "./names.js";
-import { layersOf, readDecoder } from "./shared.js";
+import { checkEqualShares, layersOf, readDecoder } from "./shared.js";
 
 /** DeepSeek-V2 and V2-Lite: latent attention, softmax scores limited to groups, shared experts, the first layers dense. */
 export const deepSeekV2: Family = {
   modelType: "deepseek_v2",
   architecture: "DeepseekV2ForCausalLM",
   config(read) {
+    checkEqualShares(read);
     const attention = readLatentAttention(read, "interleaved");
     const feedForward = readDeepSeekLayers(read, readGroupLimited(read), { shared: 2, firstDense: 0, bias: read.flag("mlp_bias", false) });
     read.only("scoring_func", "softmax", "DeepSeek-V2 scores by a softmax.");

@@ -53,6 +53,12 @@ export function readHeads(read: ConfigReader, defaultHeadDim?: number): Pick<Gro
   return { numHeads, numKeyValueHeads, headDim };
 }
 
+/** Refuses a width of which heads would not have equal shares, as a few classes of transformers do, even where heads have a width of their own. */
+export function checkEqualShares(read: ConfigReader): void {
+  const [hiddenSize, numHeads] = [read.size("hidden_size"), read.size("num_attention_heads")];
+  if (hiddenSize % numHeads !== 0) read.fail(`hidden_size ${hiddenSize} must be a multiple of num_attention_heads ${numHeads}.`);
+}
+
 /** What a family adds to {@link readAttention}. */
 export type OwnAttention = Partial<Omit<GroupedAttentionConfig, "bias" | "rotary" | "headDim">> & {
   /** Where the file gives none. @defaultValue hidden_size / num_attention_heads */
