@@ -19,8 +19,8 @@ describeSettings(() => {
         const { x, packed } = problem(name, numRows, outSize, width);
         const y = multiply(x, numRows, packed);
         expect(distance(y, product(roundedTo8Bits(x, GROUPS_OF_16.includes(name) ? 16 : 32), numRows, packed))).toBeLessThan(3e-6);
-        // Of few results all may be small differences of large terms.
-        if (y.length === 1000) expect(distance(y, product(x, numRows, packed))).toBeLessThan(3e-2);
+        // Few or long sums may all be small differences of large terms.
+        if (y.length === 1000 && width === 256) expect(distance(y, product(x, numRows, packed))).toBeLessThan(3e-2);
         expect(distance(y, product(x, numRows, packed))).toBeGreaterThan(1e-5);
       }
     }
