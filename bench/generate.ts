@@ -1,6 +1,6 @@
 /**
- * Loading, prefill of 512 tokens and decoding with packed weights, beside llama.cpp on the same files and, for bf16, PyTorch
- * (`PEERS_PYTHON`), in the same run. Products are computed in float32 and in the precision that is made for the format:
+ * Loading, prefill of 512 tokens, decoding, and streaming of greedy text with packed weights, beside llama.cpp on the same files
+ * (streaming: node-llama-cpp, see `NODE_LLAMA_CPP` in peers/README.md) and, for bf16, PyTorch (`PEERS_PYTHON`), in the same run. Products are computed in float32 and in the precision that is made for the format:
  * llama.cpp rounds activations to 8 bits too. `--only q8_0` takes one format. The files (0.5 to 1.7 GB) are made in the folder for temporary files on first use.
  */
 import { statSync } from "node:fs";
@@ -8,10 +8,11 @@ import { open } from "node:fs/promises";
 import * as tf from "@tensorflow/tfjs";
 import { disposeParameters } from "@moekit/core";
 import type * as Native from "@moekit/kernels-native";
-import { KeyValueCache, loadModel, type GgufExportType, type MoeTransformer } from "@moekit/models";
+import { generate, KeyValueCache, loadModel, loadTokenizer, streamText, type GgufExportType, type MoeTransformer, type TextTokenizer } from "@moekit/models";
 import { type Measured, onBackends, type Options, type Outcome, type Result, summary } from "./lib/benchmark.ts";
 import { syntheticGguf } from "./lib/synthetic-model.ts";
 import { type LlamaPeer, openLlamaCpp } from "./peers/llama-cpp.ts";
+import { openNodeLlamaCpp } from "./peers/node-llama-cpp.ts";
 import { openPython } from "./peers/python.ts";
 
 /** Not bundled: the kernels are those that the backend has registered. */
@@ -22,6 +23,8 @@ const native = (await import(packageName)) as typeof Native;
 const PRECISIONS: Partial<Record<GgufExportType, readonly Native.NativePrecision[]>> = { q8_0: ["f32", "int8"], q4_0: ["f32", "int8"], bf16: ["f32", "bf16"] };
 const FORMATS = Object.keys(PRECISIONS) as GgufExportType[];
 const [PREFILL, DECODE] = [512, 48];
+/** Tokens of the prompt, and streamed after it. */
+const [PROMPT, STREAM] = [32, 64];
 const THREADS = 2;
 const IDS = Array.from({ length: PREFILL }, (_, i) => 1 + ((i * 37) % 4000));
 
@@ -42,6 +45,9 @@ async function measureFormat(format: GgufExportType, runs: number): Promise<Meas
   const peer = await openLlamaCpp(path, { threads: THREADS, contextSize: PREFILL + DECODE });
   if (typeof peer === "string") console.error(`bench generate: without llama.cpp: ${peer}`);
   const other = typeof peer === "string" ? undefined : peer;
+  const [tokenizer, streamer] = [(await loadTokenizer(path))!, await openNodeLlamaCpp(path, { threads: THREADS, contextSize: PROMPT + STREAM })];
+  if (typeof streamer === "string") console.error(`bench generate: without node-llama-cpp: ${streamer}`);
+  const streams: Times[] = [];
   if (other) await check(model, other);
   const precisions = PRECISIONS[format]!;
   const ours = new Map(precisions.map((precision) => [precision, [] as Times[]]));
@@ -49,21 +55,23 @@ async function measureFormat(format: GgufExportType, runs: number): Promise<Meas
   for (let i = 0; i <= runs; i++) {
     for (const precision of precisions) {
       native.setNativePrecision(precision);
-      ours.get(precision)!.push(await ourTimes(model));
+      ours.get(precision)!.push({ ...(await ourTimes(model)), stream: await ourStream(model, tokenizer) });
     }
     if (other) theirs.push(await theirTimes(other));
+    if (typeof streamer !== "string") streams.push({ stream: await streamer.time(JSON.stringify({ ids: IDS.slice(0, PROMPT), tokens: STREAM })) });
   }
   native.setNativePrecision("f32");
   disposeParameters(model);
   await other?.close();
+  if (typeof streamer !== "string") streamer.close();
   const torch = format === "bf16" ? await torchTimes(runs) : new Map<string, Times>();
-  return [load, ...precisions.flatMap((precision) => resultsOf(`${format}, products in ${precision}`, ours.get(precision)!, new Map([...peerOf("llama.cpp", theirs), ...torch])))];
+  return [load, ...precisions.flatMap((precision) => resultsOf(`${format}, products in ${precision}`, ours.get(precision)!, new Map([...peerOf("llama.cpp", theirs), ...peerOf(typeof streamer === "string" ? "" : streamer.name, streams), ...torch])))];
 }
 
 /** The median of rounds after the first, in which each side warms up. */
 function peerOf(name: string, times: readonly Times[]): [string, Times][] {
-  const median = (part: keyof Times) => summary(times.slice(1).map((time) => time[part])).ms;
-  return times.length > 1 ? [[name, { prefill: median("prefill"), decode: median("decode") }]] : [];
+  const median = (part: keyof Times) => summary(times.slice(1).map((time) => time[part]!)).ms;
+  return times.length > 1 ? [[name, Object.fromEntries(PARTS.filter((part) => times[0]![part] !== undefined).map((part) => [part, median(part)]))]] : [];
 }
 
 /** The faster of the ways in which transformers runs experts. */
@@ -85,17 +93,17 @@ async function torchTimes(runs: number): Promise<Map<string, Times>> {
   return new Map([[peer.name, times]]);
 }
 
-interface Times {
-  readonly prefill: number;
-  readonly decode: number;
-}
+const PARTS = ["prefill", "decode", "stream"] as const;
+
+/** Milliseconds of the prefill, of one decoded token, and of one token of streamed text; what is not measured is left out. */
+type Times = { readonly [part in (typeof PARTS)[number]]?: number };
 
 function resultsOf(format: string, ours: readonly Times[], peers: ReadonlyMap<string, Times>): Measured[] {
-  return (["prefill", "decode"] as const).map((part) => {
+  return PARTS.map((part) => {
     const tokens = part === "prefill" ? PREFILL : 1;
-    const timing = summary(ours.slice(1).map((time) => time[part]));
+    const timing = summary(ours.slice(1).map((time) => time[part]!));
     const facts: Record<string, number> = { "tokens/s": (tokens / timing.ms) * 1000 };
-    for (const [name, times] of peers) Object.assign(facts, { [`${name} tokens/s`]: (tokens / times[part]) * 1000, [`times ${name}`]: times[part] / timing.ms });
+    for (const [name, { [part]: ms }] of peers) if (ms !== undefined) Object.assign(facts, { [`${name} tokens/s`]: (tokens / ms) * 1000, [`times ${name}`]: ms / timing.ms });
     return { name: `${part} ${format}`, ...timing, facts };
   });
 }
@@ -109,6 +117,22 @@ async function ourTimes(model: MoeTransformer): Promise<Times> {
   });
   cache.dispose();
   return { prefill, decode: decode / DECODE };
+}
+
+/** Milliseconds of one token of streamed text, from the first token to the end. */
+async function ourStream(model: MoeTransformer, tokenizer: TextTokenizer): Promise<number> {
+  const times: number[] = [];
+  async function* watched(ids: AsyncIterable<number>): AsyncGenerator<number> {
+    for await (const id of ids) {
+      times.push(performance.now());
+      yield id;
+    }
+  }
+  let text = "";
+  const ids = generate(model, IDS.slice(0, PROMPT), { maxNewTokens: STREAM, temperature: 0 });
+  for await (const piece of streamText(tokenizer, watched(ids))) text += piece;
+  if (times.length !== STREAM || text === "") throw new Error(`bench generate: the text ended after ${times.length} of ${STREAM} tokens.`);
+  return (performance.now() - times[0]!) / (STREAM - 1);
 }
 
 async function theirTimes(peer: LlamaPeer): Promise<Times> {

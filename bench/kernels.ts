@@ -7,7 +7,8 @@ import { expertMlp, MoeLayer, type DispatchPlan, type ExpertBank } from "@moekit
 import type * as Native from "@moekit/kernels-native";
 import { TopKRouter } from "@moekit/routing";
 import { type Measured, onBackends, type Options, type Outcome, type Result, summary } from "./lib/benchmark.ts";
-import { openPython, type PythonPeer } from "./peers/python.ts";
+import type { LinePeer } from "./peers/line-peer.ts";
+import { openPython } from "./peers/python.ts";
 
 const [TOKENS, WIDTH, HIDDEN, EXPERTS, TOP_K, N] = [512, 1024, 512, 64, 8, 1024];
 const MATMUL_FLOPS = 2 * N ** 3;
@@ -56,12 +57,12 @@ async function measureAll({ runs, only = "" }: Options): Promise<Measured[]> {
 }
 
 /** One round is each side once; the first round is not counted. */
-async function measure(work: Work, runs: number, torch?: PythonPeer, onnxruntime?: PythonPeer): Promise<Measured> {
+async function measure(work: Work, runs: number, torch?: LinePeer, onnxruntime?: LinePeer): Promise<Measured> {
   native.setNativePrecision(work.precision);
   const { run, dispose } = work.make();
   const own: number[] = [];
   const others = new Map<string, number[]>();
-  const askPeer = async (peer: PythonPeer | undefined, names: readonly string[]) => {
+  const askPeer = async (peer: LinePeer | undefined, names: readonly string[]) => {
     for (const name of peer ? names : []) push(others, `${peer!.name} ${name}`, await peer!.time(name));
   };
   run();

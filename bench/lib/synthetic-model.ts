@@ -13,19 +13,42 @@ export const CONFIG: HuggingFaceConfig = {
 
 /** The path of the model's GGUF file of that type; made on first use. */
 export async function syntheticGguf(quantize: GgufExportType): Promise<string> {
-  const path = join(tmpdir(), `moekit-bench-qwen3moe-${quantize}.gguf`);
-  if (!existsSync(path)) await exportGguf({ config: CONFIG, weights: randomWeights() }, path, { quantize, metadata: VOCABULARY });
+  const path = join(tmpdir(), `moekit-bench-qwen3moe-bpe-${quantize}.gguf`);
+  if (!existsSync(path)) await exportGguf({ config: CONFIG, weights: randomWeights() }, path, { quantize, metadata: vocabulary(4096) });
   return path;
 }
 
-/** llama.cpp wants a vocabulary. */
-const VOCABULARY = new Map<string, GgufValue>([
-  ["tokenizer.ggml.model", { type: "string", value: "gpt2" }],
-  ["tokenizer.ggml.pre", { type: "string", value: "default" }],
-  ["tokenizer.ggml.tokens", { type: "array", of: "string", value: Array.from({ length: 4096 }, (_, id) => `t${id}`) }],
-  ["tokenizer.ggml.token_type", { type: "array", of: "i32", value: new Int32Array(4096).fill(1) }],
-  ["tokenizer.ggml.merges", { type: "array", of: "string", value: ["t 1"] }],
-]);
+/** A byte-level BPE tokenizer of made-up words: the bytes, then letters joined to what came before, then one that ends a text. */
+function vocabulary(size: number): Map<string, GgufValue> {
+  const tokens = BYTES.slice();
+  const merges: string[] = [];
+  const letters = [..."etaoinshrdlucmfw"];
+  for (let at = 0; tokens.length < size - 1; at++) {
+    const [start, letter] = [at < 16 ? letters[at]! : tokens[256 + Math.floor(at / 16) - 1]!, letters[at % 16]!];
+    if (tokens.includes(start + letter)) continue;
+    tokens.push(start + letter);
+    merges.push(`${start} ${letter}`);
+  }
+  tokens.push("<|end|>");
+  const types = new Int32Array(size).fill(1);
+  types[size - 1] = 3;
+  return new Map<string, GgufValue>([
+    ["tokenizer.ggml.model", { type: "string", value: "gpt2" }],
+    ["tokenizer.ggml.pre", { type: "string", value: "gpt-2" }],
+    ["tokenizer.ggml.tokens", { type: "array", of: "string", value: tokens }],
+    ["tokenizer.ggml.token_type", { type: "array", of: "i32", value: types }],
+    ["tokenizer.ggml.merges", { type: "array", of: "string", value: merges }],
+    ["tokenizer.ggml.eos_token_id", { type: "u32", value: size - 1 }],
+    ["tokenizer.ggml.bos_token_id", { type: "u32", value: size - 1 }],
+    ["tokenizer.ggml.add_bos_token", { type: "bool", value: false }],
+  ]);
+}
+
+/** How byte-level BPE writes each byte: printable ones as they are, the others as letters from U+0100 on. */
+const BYTES = Array.from({ length: 256 }, (_, byte) => byte).map((byte, _i, all) => {
+  const isPlain = (code: number) => (code >= 33 && code <= 126) || (code >= 161 && code <= 172) || code >= 174;
+  return String.fromCodePoint(isPlain(byte) ? byte : 256 + all.slice(0, byte).filter((other) => !isPlain(other)).length);
+});
 
 function randomWeights(): TensorReader {
   const shapes = shapesOf();
