@@ -52,8 +52,8 @@ describe("the test's rounding", () => {
 });
 
 function problem(format: string, numRows: number, outSize: number, width = 256): { x: Float32Array; packed: PackedMatrix } {
-  const weights = Float32Array.from({ length: outSize * width }, (_, i) => Math.sin(i * 1.7) * (1 + (i % 7)) * 0.1);
-  const x = Float32Array.from({ length: numRows * width }, (_, i) => Math.cos(i * 0.9 + (i % 13)));
+  const weights = Float32Array.from({ length: outSize * width }, (_, i) => Math.sin(i * i * 1.7) * (1 + (i % 7)) * 0.1);
+  const x = Float32Array.from({ length: numRows * width }, (_, i) => Math.cos(i * i * 0.9 + (i % 13)));
   return { x, packed: packMatrix(weights, [outSize, width], packedFormat(format)) };
 }
 
