@@ -28,6 +28,12 @@ describe.each(BACKENDS)("huggingFaceAuxLoss on %s", (backend) => {
     expectSame((x) => valueFor([routed(x, { k: 2 }), routed(OTHER, { k: 2, layer: 1 })]), reference, LOGITS);
   });
 
+  it("counts the most probable experts where other scores chose, as transformers does", () => {
+    const plain = [routed(LOGITS, { k: 2 }), routed(OTHER, { k: 2, layer: 1 })];
+    const steered = plain.map((entry) => ({ ...entry, routing: { ...entry.routing, selectionScores: tf.zeros([4, 3]), expertIds: tf.zeros([4, 2], "int32"), probs: tf.zeros([4, 3]) } })) as typeof plain;
+    closeTo(valueOf(valueFor(steered)), valueOf(valueFor(plain)));
+  });
+
   it("leaves padding out of all layers", () => {
     const context = { valid: tf.tensor1d([1, 1, 1, 1, 0]) };
     const padded = [LOGITS, OTHER].map((logits, layer) => routed([...logits, [9, 9, -9]], { k: 2, layer, context }));

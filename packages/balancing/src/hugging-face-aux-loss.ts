@@ -10,7 +10,7 @@ export const huggingFaceAuxLossFacts: MethodFacts = {
   title: "Auxiliary loss of Hugging Face transformers",
   source: "transformers, load_balancing_loss_func (mixtral, olmoe, qwen3_moe); Fedus et al. 2021, arXiv:2101.03961, eq. 4-6",
   summary: "The load-balancing loss over the router logits of all layers together, as the model classes of transformers train with it.",
-  formula: "E * sum_i f_i * P_i; f_i = choices of expert i per token, P_i = mean softmax probability, both over the tokens of all layers",
+  formula: "E * sum_i f_i * P_i; f_i = choices of expert i per token (by the probabilities alone), P_i = mean softmax probability, both over the tokens of all layers",
   parameters: { coefficient: { default: 0.001, range: "0 or more", meaning: "router_aux_loss_coef of the model's config." } },
 };
 
@@ -18,11 +18,12 @@ export const huggingFaceAuxLossFacts: MethodFacts = {
  * The auxiliary loss of transformers' MoE models: one term over all layers.
  *
  * `E * sum_i f_i * P_i` with `f_i` the mean number of choices of expert i per token (no gradient) and `P_i` its mean
- * softmax probability, over the concatenated tokens of all layers; padding is left out. k at perfect balance, whatever the
+ * softmax probability, over the concatenated tokens of all layers; padding is left out. Where other scores chose (a selection
+ * bias, say), the k most probable experts count as chosen, as in transformers. k at perfect balance, whatever the
  * number of layers. Default coefficient 0.001, as in the config classes.
  *
- * @throws ConfigError (when the loss is computed) if layers differ in their number of experts or a coefficient is given for each.
- * @source transformers, load_balancing_loss_func.
+ * @throws ConfigError (when the loss is computed) if layers differ in their number of experts; or if a coefficient is given for each.
+ * @source transformers 5.18, load_balancing_loss_func.
  * @example const [term] = huggingFaceAuxLoss({ coefficient: 0.02 }).loss(trace);
  */
 export function huggingFaceAuxLoss({ coefficient = 0.001 }: LossOptions = {}): BalancingTerm {
@@ -31,24 +32,43 @@ export function huggingFaceAuxLoss({ coefficient = 0.001 }: LossOptions = {}): B
   const loss = (trace: RoutingTrace): LossTerm[] => {
     const [first] = trace;
     if (!first) return [];
-    checkExperts(trace);
-    return [{ name: "huggingFaceAuxLoss", value: trace.every(isEmpty) ? tf.scalar(0) : lossOver(trace.filter((entry) => !isEmpty(entry))), coefficient: coefficientAt("huggingFaceAuxLoss", coefficient, 0, first) }];
+    return [{ name: "huggingFaceAuxLoss", value: huggingFaceAuxLossOf(trace), coefficient: coefficientAt("huggingFaceAuxLoss", coefficient, 0, first) }];
   };
   return { id: "huggingFaceAuxLoss", scope: "micro-batch", loss };
 }
 
-function lossOver(trace: RoutingTrace): Scalar {
+/**
+ * The value of {@link huggingFaceAuxLoss}; 0 for a trace without layers or tokens.
+ * @throws ConfigError if layers differ in their number of experts.
+ * @example const loss = tf.add(crossEntropy, tf.mul(0.001, huggingFaceAuxLossOf(trace)));
+ */
+export function huggingFaceAuxLossOf(trace: RoutingTrace): Scalar {
+  checkExperts(trace);
+  const withTokens = trace.filter((entry) => !isEmpty(entry));
+  if (withTokens.length === 0) return tf.scalar(0);
   return tidy(() => {
-    const tokens = tf.addN(trace.map(numTokens));
-    const f_E = tf.div(tf.addN(trace.map((entry) => choiceCounts(entry))), tokens);
-    const meanProbs_E = tf.div(tf.addN(trace.map(softmaxSums)), tokens);
+    const entries = withTokens.map(byProbability);
+    const tokens = tf.addN(entries.map(numTokens));
+    const f_E = tf.div(tf.addN(entries.map(choicesByProbability)), tokens);
+    const meanProbs_E = tf.div(tf.addN(entries.map(probSums)), tokens);
     return tf.mul(dot(f_E, meanProbs_E), trace[0]!.routing.numExperts) as Scalar;
   });
 }
 
-/** `[E]`: of the logits, whatever the router made of them. */
-function softmaxSums(entry: LayerRouting): Tensor1D {
-  return tf.sum(tf.mul(tf.softmax(entry.routing.logits), tf.expandDims(tokenWeights(entry), 1)), 0);
+/** The softmax of the logits as probabilities, whatever the router made of them. */
+function byProbability(entry: LayerRouting): LayerRouting {
+  return { ...entry, routing: { ...entry.routing, probs: tf.softmax(entry.routing.logits) } };
+}
+
+/** `[E]`: the choices that were made, or would have been made where other scores chose. */
+function choicesByProbability(entry: LayerRouting): Tensor1D {
+  const { kind, selectionScores } = entry.routing;
+  return choiceCounts(entry, kind === "token-choice" && selectionScores ? "unbiased" : "made");
+}
+
+/** `[E]` */
+function probSums(entry: LayerRouting): Tensor1D {
+  return tf.sum(tf.mul(entry.routing.probs, tf.expandDims(tokenWeights(entry), 1)), 0);
 }
 
 function checkExperts(trace: RoutingTrace): void {

@@ -4,7 +4,7 @@ export { deviceLoss, type DeviceLossOptions } from "./device-loss.js";
 export { entropyLoss } from "./entropy-loss.js";
 export { coActivation, crossLayerAffinity, nextExpertPredictability, routerSaturation } from "./expert-pairs.js";
 export { bufferedGlobalBatchLoss, globalBatchLoss, type BufferedLossOptions } from "./global-batch-loss.js";
-export { huggingFaceAuxLoss } from "./hugging-face-aux-loss.js";
+export { huggingFaceAuxLoss, huggingFaceAuxLossOf } from "./hugging-face-aux-loss.js";
 export { importanceLoss, type ImportanceLossOptions } from "./importance-loss.js";
 export { domainInformation, explainedByToken, mutualInformation, shuffledInformation } from "./information.js";
 export { LayerTotals, type LayerTotalsJson, type TokenFacts } from "./layer-totals.js";
