@@ -57,7 +57,7 @@ describe("a file of gguf-py", () => {
     await expect(file.readRows("f16", 1, 4)).rejects.toThrow('"f16" has the shape [3, 2]; rows 1 to 4 are not in it');
     await expect(file.readRowsInto("f16", 0, new Float32Array(3))).rejects.toThrow("rows 0 to 1.5");
     await expect(file.readRows("nothing")).rejects.toThrow('no tensor "nothing"');
-    await expect(file.readRows("i32")).rejects.toThrow('"i32" of i32 has no packed form');
+    await expect(file.readRows("i32")).rejects.toThrow('"i32" of i32 has no packed form here. Types that can be read are f32, bf16, f16, q8_0,');
   });
 
   it("metadata of another type than expected is named", async () => {

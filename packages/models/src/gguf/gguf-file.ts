@@ -3,7 +3,7 @@ import { fileSource, memorySource, type ByteSource } from "../io/byte-source.js"
 import { elements } from "../safetensors/host-tensor.js";
 import { readHeader, type GgufHeader, type GgufTensorInfo } from "./header.js";
 import type { GgufMetadata } from "./metadata.js";
-import { formatOf } from "./formats.js";
+import { formatOf, readableTypes } from "./formats.js";
 import { withOtherParts, type Described } from "./split.js";
 import { tensorBytes } from "./tensor-types.js";
 
@@ -74,7 +74,7 @@ export class GgufFile {
   async readPacked(name: string, first = 0, end = rowsOf(this.info(name)), into?: Uint8Array): Promise<PackedMatrix> {
     const info = this.info(name);
     const format = formatOf(info.type);
-    if (!format) throw new CheckpointError(`readGguf: "${name}" of ${info.type} has no packed form here.`);
+    if (!format) throw new CheckpointError(`readGguf: "${name}" of ${info.type} has no packed form here. Types that can be read are f32, ${readableTypes.join(", ")}; quantise the model to one of them.`);
     const { begin, end: stop } = this.rowRange(name, first, end);
     return { format, shape: [end - first, columnsOf(info)], bytes: await this.bytesAt(begin, stop, into) };
   }

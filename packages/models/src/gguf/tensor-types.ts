@@ -59,6 +59,9 @@ export type GgufTensorType =
 /** Facts of a type. */
 export const typeFacts = (type: GgufTensorType): GgufTypeFacts => TYPES[type];
 
+/** True for the name of a type. */
+export const isGgufType = (name: string): name is GgufTensorType => Object.hasOwn(TYPES, name);
+
 const NAMES = new Map(Object.entries(TYPES).map(([name, { id }]) => [id, name as GgufTensorType]));
 
 /** The type of an id; undefined for ids that are unknown or withdrawn. */
