@@ -19,10 +19,14 @@ const GENERATION = [
   "forced_eos_token_id", "remove_invalid_values", "exponential_decay_length_penalty", "suppress_tokens", "begin_suppress_tokens", "epsilon_cutoff", "eta_cutoff", "encoder_repetition_penalty",
 ];
 
+const ENCODER_DECODERS = ["sep_token_id", "decoder_start_token_id", "cross_attention_hidden_size", "tie_encoder_decoder", "pruned_heads"];
+
 /** Keys that any config.json may have, as old and new versions of transformers write them, and that change nothing in what the model computes. */
+export const GENERAL_KEYS: readonly string[] = [...ORIGIN, ...IMPLEMENTATION, ...OUTPUTS, ...GENERATION, ...ENCODER_DECODERS];
+
+/** Takes {@link GENERAL_KEYS}. */
 export function ignoreGeneralKeys(read: ConfigReader): void {
-  read.ignore(...ORIGIN, ...IMPLEMENTATION, ...OUTPUTS, ...GENERATION);
-  read.ignore("sep_token_id", "decoder_start_token_id", "cross_attention_hidden_size", "tie_encoder_decoder", "pruned_heads");
+  read.ignore(...GENERAL_KEYS);
 }
 
 /** Rates of dropout change only training, and training here is without: they are checked, and not used. */

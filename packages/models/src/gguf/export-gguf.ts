@@ -79,7 +79,8 @@ function settings({ architecture, config: rules }: GgufFamily, config: HuggingFa
 function tensorSources(family: GgufFamily, model: HuggingFaceModel, quantize: GgufExportType): Map<string, GgufTensorSource> {
   const numLayers = Number(model.config.num_hidden_layers);
   const isExtra = (name: string) => family.extraLayers === true && Number(/^model\.layers\.(\d+)\./.exec(name)?.[1] ?? -1) >= numLayers;
-  const unused = new Set([...model.weights.tensors.keys()].filter((name) => !isExtra(name)));
+  // GGUF has no tensors without numbers, which models without shared experts have.
+  const unused = new Set([...model.weights.tensors].filter(([name, { shape }]) => !isExtra(name) && !shape.includes(0)).map(([name]) => name));
   const names = new Set(unused);
   const sources = new Map<string, GgufTensorSource>();
   for (const rule of family.tensors.filter(({ older }) => !older)) for (const layer of layersWith(rule, names)) sources.set(nameOf(rule.gguf, { layer }), sourceOf(rule, layer, model, quantize, unused));

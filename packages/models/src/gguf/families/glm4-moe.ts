@@ -1,3 +1,4 @@
+import { ConfigError } from "@moekit/core";
 import { count, tensorFlag, u32, type ConfigRule } from "../mapping/config-rule.js";
 import type { GgufFamily } from "./gguf-family.js";
 import { attentionTensors, decoder, denseTensors, expertTensors, feedForwardNorm, groupedHeads, outerTensors, queryKeyNorms, renormalised, scoredExperts, sharedExpertTensors, STANDARD_EXPERTS, stated } from "./shared.js";
@@ -8,10 +9,13 @@ const HALF = 0.5;
 const partialRotary: ConfigRule = {
   keys: ["partial_rotary_factor"],
   toGguf(config) {
+    // transformers 5 writes the class default at the top, whatever the rope parameters say.
     const inRope = (config.rope_parameters as { partial_rotary_factor?: number } | undefined)?.partial_rotary_factor;
-    const factor = Number(config.partial_rotary_factor ?? inRope ?? HALF);
-    const headDim = Number(config.head_dim ?? Number(config.hidden_size) / Number(config.num_attention_heads));
-    return { "rope.dimension_count": u32(headDim * factor), "attention.key_length": u32(headDim), "attention.value_length": u32(headDim) };
+    const factor = Number(inRope ?? config.partial_rotary_factor ?? HALF);
+    const headDim = Number(config.head_dim ?? Math.floor(Number(config.hidden_size) / Number(config.num_attention_heads)));
+    const turned = Math.trunc(headDim * factor);
+    if (turned % 2 !== 0) throw new ConfigError(`exportGguf: partial_rotary_factor ${factor} of head_dim ${headDim} must be an even number of dimensions in a GGUF file; got ${turned}.`);
+    return { "rope.dimension_count": u32(turned), "attention.key_length": u32(headDim), "attention.value_length": u32(headDim) };
   },
   toConfig: (from) => ({ partial_rotary_factor: from.count("rope.dimension_count") / from.count("attention.key_length") }),
 };

@@ -27,7 +27,6 @@ export const phimoe: GgufFamily = {
     tensorFlag("attention_bias", "blk.0.attn_q.bias"),
     tensorFlag("lm_head_bias", "output.bias"),
     only("router_jitter_noise", 0.01),
-    only("hidden_dropout", 0),
-    unsaid("input_jitter_noise", "auto_map"),
+    unsaid("input_jitter_noise", "hidden_dropout"),
   ],
 };

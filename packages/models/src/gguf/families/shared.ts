@@ -1,5 +1,6 @@
 /** What families have in common. */
 import { ConfigError } from "@moekit/core";
+import { GENERAL_KEYS } from "../../config/general-keys.js";
 import type { HuggingFaceConfig } from "../../config/model-config.js";
 import { bool, count, only, real, u32, unsaid, type ConfigRule } from "../mapping/config-rule.js";
 import { rope, type RopeDefaults } from "../mapping/rope-rule.js";
@@ -24,9 +25,8 @@ export const decoder = ({ normEps, rope: defaults }: DecoderDefaults): ConfigRul
   tiedHead,
   tokenIds,
   only("hidden_act", "silu"),
-  only("attention_dropout", 0),
-  unsaid("model_type", "architectures", "transformers_version", "dtype", "torch_dtype", "_name_or_path", "use_cache", "initializer_range", "return_dict", "pretraining_tp"),
-  unsaid("output_router_logits", "output_attentions", "output_hidden_states", "router_aux_loss_coef", "aux_loss_alpha", "seq_aux", "id2label", "label2id", "chunk_size_feed_forward", "problem_type", "quantization_config", "is_encoder_decoder", "ep_size"),
+  unsaid(...GENERAL_KEYS),
+  unsaid("model_type", "architectures", "use_cache", "initializer_range", "pretraining_tp", "attention_dropout", "output_router_logits", "router_aux_loss_coef", "aux_loss_alpha", "seq_aux", "quantization_config", "is_encoder_decoder", "ep_size"),
 ];
 
 /** GGUF counts the layers that predict further tokens along; they are not written, and not read. */
@@ -72,7 +72,8 @@ export const groupedHeads = (defaultHeadDim?: number): ConfigRule[] => [
     keys: ["head_dim"],
     toGguf(config) {
       const own = Number(config.hidden_size) / Number(config.num_attention_heads);
-      const headDim = Number(config.head_dim ?? defaultHeadDim ?? own);
+      const share = Math.floor(own);
+      const headDim = config.head_dim === null ? share : Number(config.head_dim ?? defaultHeadDim ?? share);
       return { "rope.dimension_count": u32(headDim), ...(headDim === own ? {} : { "attention.key_length": u32(headDim), "attention.value_length": u32(headDim) }) };
     },
     toConfig(from) {
