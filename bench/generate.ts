@@ -45,7 +45,7 @@ async function measureFormat(format: GgufExportType, runs: number): Promise<Meas
   const peer = await openLlamaCpp(path, { threads: THREADS, contextSize: PREFILL + DECODE });
   if (typeof peer === "string") console.error(`bench generate: without llama.cpp: ${peer}`);
   const other = typeof peer === "string" ? undefined : peer;
-  const [tokenizer, streamer] = [(await loadTokenizer(path))!, await openNodeLlamaCpp(path, { threads: THREADS, contextSize: PROMPT + STREAM })];
+  const [tokenizer, streamer] = [(await loadTokenizer(path))!, await openNodeLlamaCpp(path, { threads: THREADS, contextSize: 2 * (PROMPT + STREAM) })];
   if (typeof streamer === "string") console.error(`bench generate: without node-llama-cpp: ${streamer}`);
   const streams: Times[] = [];
   if (other) await check(model, other);
