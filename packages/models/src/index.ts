@@ -44,6 +44,7 @@ export type { FloatDtype, SafetensorsDtype } from "./safetensors/dtypes.js";
 export type { TensorInfo } from "./safetensors/header.js";
 export type { HostTensor, LazyTensor } from "./safetensors/host-tensor.js";
 export { SafetensorsFile, type TensorReader } from "./safetensors/safetensors-file.js";
+export type { StoredRows } from "./safetensors/stored-rows.js";
 export { openWeights } from "./safetensors/sharded.js";
 export { writeSafetensors, type WriteOptions } from "./safetensors/write.js";
 export { huggingFaceAuxLoss } from "./scoring/aux-loss.js";

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import { disposeParameters } from "@moekit/core";
-import { nativeBackendName } from "@moekit/kernels-native";
+import { nativeBackendName, registerNativeBackend } from "@moekit/kernels-native";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { expertCaches } from "../blocks/expert-cache.js";
 import { packedWeights } from "../blocks/packed-weight.js";
@@ -13,7 +13,7 @@ import { ggufFamilies } from "../gguf/families/index.js";
 import { scoreModel } from "../scoring/score.js";
 import { FAMILIES, fixtureFolder, fixtureJson, useBackend } from "../testing/fixtures.js";
 import { convertCheckpoint, type ConversionTarget } from "./convert.js";
-import { whyNotNative } from "../testing/why-not-native.js";
+import { whyNot } from "../testing/why-not.js";
 import { loadModel } from "./load-model.js";
 import type { LoadOptions } from "./load-options.js";
 import { saveModel } from "./save-model.js";
@@ -74,7 +74,7 @@ describe("experts that stay in the file", () => {
     await expectSame(await converted("mixtral", { to: "safetensors", dtype: "BF16", maxShardBytes: 20_000 }));
   });
 
-  it.skipIf(whyNotNative()).each(["qwen3_moe", "gpt_oss"])("%s computes the same bits on the compiled kernels", async (family) => {
+  it.skipIf(whyNot(registerNativeBackend)).each(["qwen3_moe", "gpt_oss"])("%s computes the same bits on the compiled kernels", async (family) => {
     await useBackend(nativeBackendName);
     await expectSame(await converted(family, { to: "gguf", quantize: "q8_0" }));
     await useBackend("cpu");

@@ -58,9 +58,9 @@ export interface Decoded extends Encoded {
  */
 export class EncoderDecoder {
   /** The table of both stacks and the head where they are tied; otherwise nothing reads it, but files have it. */
-  readonly embedding: Table;
-  readonly encoderEmbedding?: Table;
-  readonly decoderEmbedding?: Table;
+  readonly embedding: { readonly weight: tf.Variable | PackedWeight };
+  readonly encoderEmbedding?: { readonly weight: tf.Variable | PackedWeight };
+  readonly decoderEmbedding?: { readonly weight: tf.Variable | PackedWeight };
   readonly encoder: Stack;
   readonly decoder: Stack;
   readonly head?: Linear;
@@ -73,7 +73,7 @@ export class EncoderDecoder {
     const { vocabSize, hiddenSize, tieEmbeddings } = config;
     const start = (stream: string) => ({ seed: init.seed, std: init.tableStd, stream, packed: init.packed });
     const shape = [vocabSize, hiddenSize];
-    const table = (stream: string): Table => ({ weight: init.packed ? new PackedWeight(shape) : weightVariable(shape, start(stream)) });
+    const table = (stream: string) => ({ weight: init.packed ? new PackedWeight(shape) : weightVariable(shape, start(stream)) });
     this.embedding = table("embedding");
     if (!tieEmbeddings) this.encoderEmbedding = table("encoderEmbedding");
     if (!tieEmbeddings) this.decoderEmbedding = table("decoderEmbedding");
@@ -120,12 +120,7 @@ export class EncoderDecoder {
   }
 }
 
-/** An embedding, `[V, D]`. */
-interface Table {
-  readonly weight: tf.Variable | PackedWeight;
-}
-
-function rowsOf({ weight }: Table, ids: tf.Tensor2D): tf.Tensor2D {
+function rowsOf({ weight }: EncoderDecoder["embedding"], ids: tf.Tensor2D): tf.Tensor2D {
   const ids_T: tf.Tensor1D = tf.reshape(ids, [ids.size]);
   return weight instanceof PackedWeight ? packedGatherRows(weight.matrix, ids_T) : gatherRows(weight as tf.Tensor2D, ids_T);
 }

@@ -1,15 +1,15 @@
 import * as tf from "@tensorflow/tfjs";
 import { tidy } from "@moekit/core";
-import { nativeBackendName } from "@moekit/kernels-native";
+import { nativeBackendName, registerNativeBackend } from "@moekit/kernels-native";
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
 import { BACKENDS, useBackend } from "../testing/fixtures.js";
-import { whyNotNative } from "../testing/why-not-native.js";
+import { whyNot } from "../testing/why-not.js";
 import { growingRows } from "./growing-rows.js";
 
 const WIDTH = 3;
 
-describe.each([...BACKENDS, ...(whyNotNative() ? [] : [nativeBackendName])])("growingRows on %s", (backend) => {
+describe.each([...BACKENDS, ...(whyNot(registerNativeBackend) ? [] : [nativeBackendName])])("growingRows on %s", (backend) => {
   beforeAll(() => useBackend(backend));
 
   it("is what an array of rows is, however many come and go, and leaves nothing behind", () => {
