@@ -1,6 +1,7 @@
 import { ConfigError } from "@moekit/core";
 import type { HuggingFaceConfig } from "../../config/model-config.js";
 import { count, f32, only, u32, unsaid, type ConfigRule, type Entries } from "../mapping/config-rule.js";
+import { SCORE_SCALE } from "../mapping/rope-rule.js";
 import { inHeads } from "../mapping/row-orders.js";
 import type { TensorRule } from "../mapping/tensor-rule.js";
 import type { GgufFamily } from "./gguf-family.js";
@@ -70,18 +71,18 @@ const latentAttention: ConfigRule = {
   },
 };
 
-/** YaRN's factor on the scores, a tenth of `mscale_all_dim`. */
+/** YaRN's factor on the scores. It comes back with the rotary positions. */
 const scoreScale: ConfigRule = {
   keys: [],
   toGguf(config): Entries {
     const scaling = (config.rope_parameters ?? config.rope_scaling ?? {}) as { mscale_all_dim?: number };
-    return scaling.mscale_all_dim === undefined ? {} : { "rope.scaling.yarn_log_multiplier": f32(0.1 * scaling.mscale_all_dim) };
+    return scaling.mscale_all_dim === undefined ? {} : { [SCORE_SCALE]: f32(0.1 * scaling.mscale_all_dim) };
   },
   toConfig: () => ({}),
 };
 
 const config: ConfigRule[] = [
-  ...decoder({ normEps: 1e-6, rope: { theta: 10000 } }),
+  ...decoder({ normEps: 1e-6, rope: { theta: 10000, scalesScores: true } }),
   latentAttention,
   scoreScale,
   ...scoredExperts,

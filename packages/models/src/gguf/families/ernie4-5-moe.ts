@@ -1,5 +1,5 @@
 import { ConfigError } from "@moekit/core";
-import { count, only, u32, type ConfigRule } from "../mapping/config-rule.js";
+import { count, demanded, only, u32, unsaid, type ConfigRule } from "../mapping/config-rule.js";
 import type { GgufFamily } from "./gguf-family.js";
 import { attentionTensors, decoder, denseTensors, experts, expertTensors, feedForwardNorm, groupedHeads, outerTensors, sharedExpertTensors, STANDARD_EXPERTS, stated } from "./shared.js";
 
@@ -41,5 +41,9 @@ export const ernie45Moe: GgufFamily = {
     lastMoeLayer,
     only("moe_norm_min", 1e-12),
     only("use_bias", false),
+    demanded("moe_gate", "topk"),
+    demanded("moe_gate_act", "softmax"),
+    demanded("moe_norm_gate_logits", true),
+    unsaid("moe_capacity", "moe_use_aux_free"),
   ],
 };

@@ -1,5 +1,5 @@
 import { ConfigError } from "@moekit/core";
-import { count, only, u32, type ConfigRule } from "../mapping/config-rule.js";
+import { count, only, u32, unsaid, type ConfigRule } from "../mapping/config-rule.js";
 import { alternate } from "../mapping/row-orders.js";
 import type { TensorRule } from "../mapping/tensor-rule.js";
 import type { GgufFamily } from "./gguf-family.js";
@@ -33,6 +33,9 @@ const layerTypes: ConfigRule = {
   toConfig: (from) => ({ layer_types: alternating(from.numLayers) }),
 };
 
+/** What the class takes where the file says nothing of rotary positions. */
+const YARN = { rope_type: "yarn", factor: 32, beta_fast: 32, beta_slow: 1, truncate: false, original_max_position_embeddings: 4096 };
+
 /** gpt-oss: biases everywhere, attention sinks, clamped SwiGLU. llama.cpp rounds the ends of YaRN's ramp, transformers does not. */
 export const gptOss: GgufFamily = {
   modelType: "gpt_oss",
@@ -40,7 +43,7 @@ export const gptOss: GgufFamily = {
   architecture: "gpt-oss",
   tensors: [...outerTensors, ...attentionTensors("halves"), { gguf: "blk.{l}.attn_sinks.weight", hf: `${inLayer}self_attn.sinks`, exact: true }, feedForwardNorm("post_attention_norm"), ...expertRules],
   config: [
-    ...decoder({ normEps: 1e-5, rope: { theta: 150000, truncate: false } }),
+    ...decoder({ normEps: 1e-5, rope: { theta: 150000, truncate: false, parameters: YARN } }),
     ...groupedHeads(64),
     ...experts(["num_local_experts", "num_experts"]),
     count("intermediate_size", "expert_feed_forward_length"),
@@ -49,5 +52,6 @@ export const gptOss: GgufFamily = {
     layerTypes,
     only("attention_bias", true),
     only("swiglu_limit", 7),
+    unsaid("experts_per_token", "initial_context_length"),
   ],
 };

@@ -1,4 +1,4 @@
-import { count, real, tensorFlag } from "../mapping/config-rule.js";
+import { count, demanded, real, tensorFlag, unsaid } from "../mapping/config-rule.js";
 import { half } from "../mapping/row-orders.js";
 import type { TensorRule } from "../mapping/tensor-rule.js";
 import type { GgufFamily } from "./gguf-family.js";
@@ -29,6 +29,9 @@ const config = [
   real("residual_multiplier", "residual_scale", { fallback: 1 }),
   real("logits_scaling", "logit_scale", { fallback: 1 }),
   tensorFlag("attention_bias", "blk.0.attn_q.bias"),
+  demanded("normalization_function", "rmsnorm"),
+  demanded("position_embedding_type", "rope"),
+  unsaid("init_method"),
 ];
 
 /** Granite-MoE: scaled embeddings, residuals, scores and logits. */

@@ -19,7 +19,7 @@ export const phimoe: GgufFamily = {
   architecture: "phimoe",
   tensors: [...outerTensors, ...attentionTensors("halves"), feedForwardNorm("ffn_norm"), ...expertTensors(MIXTRAL_EXPERTS), ...biases],
   config: [
-    ...decoder({ normEps: 1e-5, rope: { theta: 1e6 } }),
+    ...decoder({ normEps: 1e-5, rope: { theta: 1e6, namesScales: true } }),
     ...groupedHeads(),
     ...experts(["num_local_experts"]),
     count("intermediate_size", "feed_forward_length"),

@@ -133,5 +133,8 @@ export function tensorFlag(hf: string, tensor: string): ConfigRule {
   return { keys: [hf], toGguf: () => ({}), toConfig: ({ file }) => ({ [hf]: file.tensors.has(tensor) }) };
 }
 
+/** The same of a key that files need not have, and that is not kept. */
+export const demanded = (hf: string, value: unknown): ConfigRule => ({ ...only(hf, value), toConfig: () => ({}) });
+
 /** Keys that say nothing about what the model computes. They are not kept. */
 export const unsaid = (...keys: string[]): ConfigRule => ({ keys, toGguf: () => ({}), toConfig: () => ({}) });
