@@ -1,6 +1,7 @@
 /**
- * Compiles `native/` into `build/moekit-native.node`: every file of `native/kernels` once per instruction set, everything else
- * once. Incremental by content. Without a compiler it says so and succeeds: the prebuilt package or another backend is used.
+ * Compiles `native/` into `build/moekit-native.node`: every file of `native/kernels` once per instruction set, those of
+ * `native/elements` once per kind of vector, everything else once. Incremental by the content of a file and of all that it
+ * includes, which the compiler lists (-MMD). Without a compiler it says so and succeeds: the prebuilt package or another backend is used.
  *
  * `node scripts/build-native.mjs`; scripts/sanitize.mjs builds a test driver from the same files.
  */
@@ -31,57 +32,68 @@ const INSTRUCTION_SETS = {
 /** Files in which no product and sum may become one operation: they must round as ggml's reference does. */
 const UNCONTRACTED = ["pack_blocks.cc"];
 
-const FLAGS = ["-std=c++17", "-O3", "-fPIC", "-fvisibility=hidden", "-fno-math-errno", "-Wall", "-Wextra", "-pthread"];
+/** Sets that multiply matrices in a way of their own with the vectors of another set share its `native/elements`. */
+const VECTORS = { avx512bf16: "avx512" };
+
+const FLAGS = ["-std=c++17", "-fPIC", "-fvisibility=hidden", "-fno-math-errno", "-Wall", "-Wextra", "-pthread"];
+
+/** -O3 unrolls small loops of products; loops over elements are as fast without, and compile in two thirds of the time. */
+const OPTIMIZE = { products: ["-O3"], elements: ["-O2", "-ftree-vectorize", "-fvect-cost-model=dynamic"] };
 
 /** Builds the module, or `main` (a C++ file) with everything but the Node binding. Returns the path, or undefined without a compiler. */
 export async function buildNative({ out = join(root, "build", "moekit-native.node"), main, flags = [], compiler = findCompiler() } = {}) {
   if (!compiler) return undefined;
   const dir = `${out.replace(/\.node$/, "")}.objects`;
   mkdirSync(dir, { recursive: true });
-  const common = [...FLAGS, ...flags];
-  const salt = JSON.stringify([compiler.version, headers()]);
-  const jobs = units(main).map(({ file, flags: own, name }) => ({ source: file, object: join(dir, `${name}.o`), arguments: [...common, ...own] }));
+  const jobs = units(main).map(({ file, flags: own, name }) => ({ source: file, object: join(dir, `${name}.o`), arguments: [...FLAGS, ...own, ...flags] }));
+  const contents = new Map();
   let changed = !existsSync(out);
-  await inParallel(jobs, async (job) => {
-    const key = hash(salt, job.arguments.join(" "), readFileSync(job.source));
-    if (upToDate(job.object, key)) return;
+  await inParallel(jobs, async ({ source, object, arguments: args }) => {
+    const key = () => hash(compiler.version, args.join(" "), ...includedBy(object).map((file) => contentHash(file, contents)));
+    if (existsSync(object) && read(`${object}.key`) === key()) return;
     changed = true;
-    await compile(compiler, [...job.arguments, "-c", job.source, "-o", job.object], job.source);
-    writeFileSync(`${job.object}.key`, key);
+    await compile(compiler, [...args, "-MMD", "-c", source, "-o", object], source);
+    writeFileSync(`${object}.key`, key());
   });
   const objects = jobs.map((job) => job.object);
-  if (changed || removed(dir, objects)) await link(compiler, objects, out, common, main);
+  if (changed || removed(dir, objects)) await link(compiler, objects, out, [...FLAGS, ...flags], main);
   return out;
 }
 
 /** Every file to compile, with the flags it needs. */
 function units(main) {
   const sets = INSTRUCTION_SETS[process.arch] ?? { scalar: [] };
-  const kernels = sources("kernels").flatMap((file) => {
-    const own = UNCONTRACTED.includes(basename(file)) ? ["-ffp-contract=off"] : [];
-    return Object.entries(sets).map(([set, flags]) => ({ file, name: `${set}-${baseName(file)}`, flags: [...flags, ...own, `-DMOEKIT_ISA=${set}`, `-DMOEKIT_ISA_${set}`] }));
-  });
-  const once = [...sources("runtime"), ...(main ? [main] : sources("binding"))];
-  return [...kernels, ...once.map((file) => ({ file, name: baseName(file), flags: main ? [] : nodeFlags() }))];
+  const vectorSets = Object.keys(sets).filter((set) => !(set in VECTORS));
+  const ownFlags = (file) => (UNCONTRACTED.includes(basename(file)) ? ["-ffp-contract=off"] : []);
+  const ofSet = (file, set, optimize) => ({ file, name: `${set}-${baseName(file)}`, flags: [...optimize, ...sets[set], ...ownFlags(file), `-DMOEKIT_ISA=${set}`, `-DMOEKIT_ISA_${set}`, `-DMOEKIT_VECTORS=${VECTORS[set] ?? set}`] });
+  const kernels = sources("kernels").flatMap((file) => Object.keys(sets).map((set) => ofSet(file, set, OPTIMIZE.products)));
+  const elements = sources("elements").flatMap((file) => vectorSets.map((set) => ofSet(file, set, OPTIMIZE.elements)));
+  const once = [...sources("runtime"), ...(main ? [main] : sources("binding"))].map((file) => ({ file, name: baseName(file), flags: ["-O2", ...(main ? [] : nodeFlags())] }));
+  return [...kernels, ...elements, ...once];
 }
 
 const nodeFlags = () => ["-DNAPI_VERSION=8", "-DNODE_GYP_MODULE_NAME=moekit_native", `-I${createRequire(import.meta.url)("node-api-headers").include_dir}`];
 const sources = (folder) => readdirSync(join(native, folder)).filter((name) => name.endsWith(".cc")).sort().map((name) => join(native, folder, name));
 const baseName = (file) => file.replace(/^.*\//, "").replace(/\.cc$/, "");
 
-/** All text that any file may include. */
-function headers() {
-  const files = readdirSync(native, { recursive: true }).filter((name) => /\.(h|def)$/.test(name)).sort();
-  return hash(...files.map((name) => readFileSync(join(native, name))));
+/** The source of an object and its headers, as of its last compilation; none where there was none. */
+function includedBy(object) {
+  const rule = read(object.replace(/\.o$/, ".d")).replace(/\\\n/g, " ");
+  return rule.slice(rule.indexOf(": ") + 1).split(/(?<!\\)\s+/).filter(Boolean).map((path) => path.replace(/\\ /g, " "));
 }
+
+function contentHash(file, known) {
+  if (!known.has(file)) known.set(file, hash(read(file)));
+  return known.get(file);
+}
+
+const read = (file) => (existsSync(file) ? readFileSync(file, "utf8") : "");
 
 function hash(...parts) {
   const sum = createHash("sha256");
   for (const part of parts) sum.update(part).update("\0");
   return sum.digest("hex");
 }
-
-const upToDate = (object, key) => existsSync(object) && existsSync(`${object}.key`) && readFileSync(`${object}.key`, "utf8") === key;
 
 /** Objects of files that are gone; a link without them is due. */
 function removed(dir, objects) {

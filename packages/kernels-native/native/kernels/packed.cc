@@ -77,16 +77,18 @@ inline void addBlock(Sums<R>& sums, int slot, const uint8_t* p, const float* sca
 
 template <class F, int R>
 inline void dots(const PackedMatrix& w, int64_t o, const RowScales<F>& scales, const float* x, const float* sumsOfX, float* y, int64_t ldy) {
-  constexpr int slots = Sums<R>::kSlots, groups = groupsOf<F>();
+  constexpr int groups = groupsOf<F>();
   const int64_t blocks = w.columns / F::kBlock;
   const uint8_t* p = w.row(o);
   for (int64_t i = 0; i < w.rowBytes; i += 64) __builtin_prefetch(p + kAhead + i);
   if constexpr (F::kGroup > 0) F::scales(p, blocks, scales.scale, scales.offset);
   Sums<R> sums;
   int64_t b = 0;
-  for (; b + slots <= blocks; b += slots) {
+  // A block of many groups uses all slots by itself.
+  constexpr int together = F::kBlock == 32 ? Sums<R>::kSlots : 1;
+  for (; b + together <= blocks; b += together) {
 #pragma GCC unroll 4
-    for (int i = 0; i < slots; i++) addBlock<F, R>(sums, i, p + (b + i) * F::kBytes, scales.scale + (b + i) * groups, x + (b + i) * F::kBlock, w.columns);
+    for (int i = 0; i < together; i++) addBlock<F, R>(sums, i, p + (b + i) * F::kBytes, scales.scale + (b + i) * groups, x + (b + i) * F::kBlock, w.columns);
   }
   for (; b < blocks; b++) addBlock<F, R>(sums, 0, p + b * F::kBytes, scales.scale + b * groups, x + b * F::kBlock, w.columns);
   if constexpr (F::kGroup == 0) {

@@ -1,16 +1,18 @@
-// The kernels of one instruction set, in the order of kernels.def.
-#include "isa.h"
+// The kernels of one instruction set, in the order of kernels.def; MOEKIT_VECTORS is the set whose native/elements it uses.
+#include "../runtime/args.h"
 
 namespace moekit {
-namespace MOEKIT_ISA {
-
-#define KERNEL(name) void name(const Args&);
+#define KERNEL(name) namespace MOEKIT_ISA { void name(const Args&); }
+#define ELEMENT_KERNEL(name) namespace MOEKIT_VECTORS { void name(const Args&); }
 #include "kernels.def"
 #undef KERNEL
+
+namespace MOEKIT_ISA {
 
 extern const Kernel kernels[];
 const Kernel kernels[] = {
 #define KERNEL(name) &name,
+#define ELEMENT_KERNEL(name) &MOEKIT_VECTORS::name,
 #include "kernels.def"
 #undef KERNEL
 };

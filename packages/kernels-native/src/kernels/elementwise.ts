@@ -3,7 +3,7 @@ import type { AddonArgument } from "../addon.js";
 import { type Host, type KernelAttrs, type KernelInputs, sizeOf, type TfjsKernel, type TfjsKernels } from "../kernel.js";
 import { broadcast, type Broadcast } from "./broadcast.js";
 
-/** Functions of one argument in the order of their numbers in `native/kernels/elementwise.cc`. */
+/** Functions of one argument in the order of their numbers in `native/elements/elementwise.cc`. */
 const UNARY = ["Abs", "Neg", "Exp", "Log", "Sqrt", "Rsqrt", "Square", "Reciprocal", "Relu", "Relu6", "LeakyRelu", "Sigmoid", "Tanh", "Erf", "Step", "ClipByValue"] as const;
 const ARITHMETIC = ["Add", "Sub", "Multiply", "Maximum", "Minimum", "SquaredDifference", "RealDiv"] as const;
 const COMPARISONS = ["Equal", "NotEqual", "Greater", "GreaterEqual", "Less", "LessEqual"] as const;

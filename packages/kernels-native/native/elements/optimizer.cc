@@ -1,4 +1,4 @@
-#include "loops.h"
+#include "../kernels/loops.h"
 
 namespace moekit {
 namespace MOEKIT_ISA {

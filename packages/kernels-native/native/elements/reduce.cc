@@ -1,6 +1,6 @@
 // Reductions of the middle axis of [outer, length, inner], and softmax.
-#include "loops.h"
-#include "math.h"
+#include "../kernels/loops.h"
+#include "../kernels/math.h"
 
 namespace moekit {
 namespace MOEKIT_ISA {

@@ -1,7 +1,7 @@
 // Kernels of tfjs that treat every element alike: one or two inputs, with broadcasting.
-#include "loops.h"
-#include "math.h"
-#include "strides.h"
+#include "../kernels/loops.h"
+#include "../kernels/math.h"
+#include "../kernels/strides.h"
 
 namespace moekit {
 namespace MOEKIT_ISA {
@@ -198,9 +198,8 @@ void castToInt(const Args& args) {
   int32_t* y = args.ints(1, count);
   parallelRanges(count, kGrain, [&](int64_t from, int64_t to) {
     for (int64_t i = from; i < to; i++) {
-      const float size = __builtin_fabsf(x[i]);
-      if (size < 2147483648.0f) y[i] = static_cast<int32_t>(x[i]);
-      else y[i] = size < 9.2e18f ? static_cast<int32_t>(static_cast<uint32_t>(static_cast<int64_t>(x[i]))) : 0;
+      const float within = __builtin_fabsf(x[i]) < 9.2e18f ? x[i] : 0;
+      y[i] = static_cast<int32_t>(static_cast<uint32_t>(static_cast<int64_t>(within)));
     }
   });
 }

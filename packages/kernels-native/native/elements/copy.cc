@@ -1,6 +1,6 @@
 // Moving elements: whatever is a copy between two sets of strides (transpose, slice, concat, pad, tile, split, stack), and gather.
-#include "loops.h"
-#include "strides.h"
+#include "../kernels/loops.h"
+#include "../kernels/strides.h"
 
 namespace moekit {
 namespace MOEKIT_ISA {

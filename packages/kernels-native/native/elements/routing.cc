@@ -1,6 +1,6 @@
 // Choosing experts, sorting the choice, and moving rows to the experts and back. T tokens, E experts, K slots, N = T K, D width;
 // order[n] is the slot of sorted row n, inverse[slot] its row.
-#include "loops.h"
+#include "../kernels/loops.h"
 
 namespace moekit {
 namespace MOEKIT_ISA {

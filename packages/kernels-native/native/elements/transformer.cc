@@ -1,6 +1,6 @@
 // The small ops of a transformer: RMSNorm, rotary embedding, SwiGLU, cross-entropy.
-#include "activation.h"
-#include "loops.h"
+#include "../kernels/activation.h"
+#include "../kernels/loops.h"
 
 namespace moekit {
 namespace MOEKIT_ISA {
