@@ -38,7 +38,7 @@ const VECTORS = { avx512bf16: "avx512" };
 const FLAGS = ["-std=c++17", "-fPIC", "-fvisibility=hidden", "-fno-math-errno", "-Wall", "-Wextra", "-pthread"];
 
 /** -O3 unrolls small loops of products; loops over elements are as fast without, and compile in two thirds of the time. */
-const OPTIMIZE = { products: ["-O3"], elements: ["-O2", "-ftree-vectorize", "-fvect-cost-model=dynamic"] };
+const OPTIMIZE = { products: ["-O3"], elements: ["-O2", "-ftree-vectorize", "-fvect-cost-model=dynamic", "-fno-trapping-math"] };
 
 /** Builds the module, or `main` (a C++ file) with everything but the Node binding. Returns the path, or undefined without a compiler. */
 export async function buildNative({ out = join(root, "build", "moekit-native.node"), main, flags = [], compiler = findCompiler() } = {}) {

@@ -17,7 +17,7 @@ export type OpKernel = (host: Host, inputs: KernelInputs, attrs: KernelAttrs) =>
 export type OpKernels = Readonly<Record<`Moekit${string}`, OpKernel>>;
 
 /** A kernel of tfjs; undefined where it has no fast form for these inputs, then that of tfjs-backend-cpu runs. */
-export type TfjsKernel = (host: Host, inputs: KernelInputs, attrs: KernelAttrs) => TensorInfo | undefined;
+export type TfjsKernel = (host: Host, inputs: KernelInputs, attrs: KernelAttrs) => TensorInfo | TensorInfo[] | undefined;
 export type TfjsKernels = Readonly<Record<string, TfjsKernel>>;
 
 export const sizeOf = (shape: readonly number[]): number => {

@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { expect, it } from "vitest";
 import { describeSettings } from "./testing/native.js";
 
-/** Half a unit in the last place of float32 is 6e-8. */
+/** A unit in the last place of float32. */
 const UNIT = 1.2e-7;
 
 /** Where, what it must be, and by how many units it may be off. */
@@ -13,6 +13,23 @@ const FUNCTIONS: [name: string, fast: (x: tf.Tensor) => tf.Tensor, exact: (x: nu
   ["tanh", tf.tanh, Math.tanh, -12, 12, 2.5],
   ["tanh close to 0", tf.tanh, Math.tanh, -1e-3, 1e-3, 1.5],
   ["sigmoid", tf.sigmoid, (x) => 1 / (1 + Math.exp(-x)), -80, 80, 3],
+  // In float64, rounded once.
+  ["sin", tf.sin, Math.sin, -5e4, 5e4, 0.6],
+  ["cos", tf.cos, Math.cos, -8e6, 8e6, 0.6],
+  ["tan", tf.tan, Math.tan, -100, 100, 0.6],
+  ["atan", tf.atan, Math.atan, -20, 20, 0.6],
+  ["asin", tf.asin, Math.asin, -1, 1, 0.6],
+  ["acos", tf.acos, Math.acos, -1, 1, 0.6],
+  ["sinh", tf.sinh, Math.sinh, -88, 88, 0.6],
+  ["sinh close to 0", tf.sinh, Math.sinh, 1e-20, 1, 0.6],
+  ["asinh", tf.asinh, Math.asinh, 1e-20, 1e20, 0.6],
+  ["acosh", tf.acosh, Math.acosh, 1, 50, 0.6],
+  ["atanh", tf.atanh, Math.atanh, -0.999, 0.999, 0.6],
+  ["expm1", tf.expm1, Math.expm1, -10, 80, 0.6],
+  ["expm1 close to 0", tf.expm1, Math.expm1, 1e-20, 1, 0.6],
+  ["log1p", tf.log1p, Math.log1p, 1e-20, 1e20, 0.6],
+  ["softplus", tf.softplus, (x) => Math.log1p(Math.exp(x)), -80, 80, 0.6],
+  ["pow", (x) => tf.pow(x, 3.7), (x) => x ** Math.fround(3.7), 1e-8, 1e8, 0.6],
   ["rsqrt", tf.rsqrt, (x) => 1 / Math.sqrt(x), 1e-20, 1e20, 1.5],
 ];
 

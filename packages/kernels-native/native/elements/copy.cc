@@ -91,13 +91,15 @@ void copyAll(const Strides<2>& s, T* to, const T* from) {
 
 }  // namespace
 
-// copy(to, offset in to, from, offset in from, rank, sizes..., strides in to..., strides in from...), of any one type.
+// copy(to, offset in to, from, offset in from, rank, sizes..., strides in to..., strides in from...), of any one type. Those in
+// `from` may be negative.
 void copy(const Args& args) {
   const Strides<2> s(args, 4);
   const int64_t toOffset = args.size(1), fromOffset = args.size(3);
   if (s.total() == 0) return;
   const auto run = [&](auto* to, const auto* from) { copyAll(s, to + toOffset, from + fromOffset); };
-  const int64_t toLength = toOffset + s.reach(0), fromLength = fromOffset + s.reach(1);
+  const int64_t toLength = toOffset + s.reach(0), fromLength = fromOffset + s.reach(1, true);
+  if (fromOffset < s.before(1)) Args::fail(3, "is too close to the start");
   switch (args.list[0].kind) {
     case Kind::float32: return run(args.floats(0, toLength), args.floats(2, fromLength));
     case Kind::int32: return run(args.ints(0, toLength), args.ints(2, fromLength));

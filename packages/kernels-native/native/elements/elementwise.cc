@@ -1,7 +1,7 @@
 // Kernels of tfjs that treat every element alike: one or two inputs, with broadcasting.
 #include "../kernels/loops.h"
 #include "../kernels/math.h"
-#include "../kernels/strides.h"
+#include "combine.h"
 
 namespace moekit {
 namespace MOEKIT_ISA {
@@ -30,53 +30,6 @@ void withUnary(int64_t number, Vec p, Vec q, const Use& use) {
     case 15: return use([=](Vec x) { return min(q, max(p, x)); });
     default: Args::fail(0, "is no function of one argument");
   }
-}
-
-// out[i] = f(a[i * aStep], b[i * bStep]), steps 0 or 1.
-template <class T, class Out, class F>
-void combineRun(const T* a, int64_t aStep, const T* b, int64_t bStep, Out* out, int64_t count, const F& f) {
-  if (aStep && bStep) {
-    for (int64_t i = 0; i < count; i++) out[i] = f(a[i], b[i]);
-  } else if (aStep) {
-    const T y = *b;
-    for (int64_t i = 0; i < count; i++) out[i] = f(a[i], y);
-  } else {
-    const T x = *a;
-    for (int64_t i = 0; i < count; i++) out[i] = f(x, b[i * bStep]);
-  }
-}
-
-template <class T, class Out, class F>
-void combineAll(const Strides<2>& s, const T* a, const T* b, Out* out, const F& f) {
-  const int64_t width = s.size[s.rank - 1], aStep = s.stride[0][s.rank - 1], bStep = s.stride[1][s.rank - 1];
-  const int64_t runs = s.runs();
-  if (runs == 1) {
-    return parallelRanges(width, kGrain, [&](int64_t from, int64_t to) { combineRun(a + from * aStep, aStep, b + from * bStep, bStep, out + from, to - from, f); });
-  }
-  parallelRanges(runs, rowsOfGrain(width), [&](int64_t from, int64_t to) {
-    for (int64_t run = from; run < to; run++) combineRun(a + s.offset(0, run), aStep, b + s.offset(1, run), bStep, out + run * width, width, f);
-  });
-}
-
-// Operands of a type, where either may be a single number.
-template <class T>
-struct Operands {
-  const T *a, *b;
-  T numbers[2];
-};
-
-template <class T>
-const T* array(const Args& args, int i, int64_t length);
-template <>
-const float* array<float>(const Args& args, int i, int64_t length) { return args.floats(i, length); }
-template <>
-const int32_t* array<int32_t>(const Args& args, int i, int64_t length) { return args.ints(i, length); }
-
-template <class T>
-const T* operand(const Args& args, int i, int64_t length, T* number) {
-  if (args.list[i].kind != Kind::number) return array<T>(args, i, length);
-  *number = static_cast<T>(args.number(i));
-  return number;
 }
 
 // In the order of ARITHMETIC in src/kernels/elementwise.ts.
@@ -128,8 +81,12 @@ void binary(const Args& args) {
   const float* b = operand(args, 2, s.reach(1), numbers + 1);
   float* out = args.floats(3, s.total());
   if (s.total() == 0) return;
-  // Division is not one of integers.
-  if (args.integer(0) == 6) return combineAll(s, a, b, out, [](float x, float y) { return x / y; });
+  // Those that integers do not have.
+  switch (args.integer(0)) {
+    case 6: return combineAll(s, a, b, out, [](float x, float y) { return x / y; });
+    case 7: return combineAll(s, a, b, out, [](float x, float slope) { return x < 0 ? x * slope : x; });
+    case 8: return combineAll(s, a, b, out, [](float dy, float y) { return y >= 0 ? dy : dy * (y + 1); });
+  }
   withArithmetic<float>(args.integer(0), [&](const auto& f) { combineAll(s, a, b, out, f); });
 }
 
@@ -167,16 +124,35 @@ void compareInt(const Args& args) {
   withComparison<int32_t>(args.integer(0), [&](const auto& f) { combineAll(s, a, b, out, f); });
 }
 
-// select(condition, yes, no, out, count)
+// compareBytes(function, a, b, out, rank, ...): of bytes that are 0 or 1, "and" is 6 and "or" is 7.
+void compareBytes(const Args& args) {
+  const Strides<2> s(args, 4);
+  uint8_t numbers[2];
+  const uint8_t* a = operand(args, 1, s.reach(0), numbers);
+  const uint8_t* b = operand(args, 2, s.reach(1), numbers + 1);
+  uint8_t* out = args.bytes(3, s.total());
+  if (s.total() == 0) return;
+  switch (args.integer(0)) {
+    case 6: return combineAll(s, a, b, out, [](uint8_t x, uint8_t y) -> uint8_t { return x & y; });
+    case 7: return combineAll(s, a, b, out, [](uint8_t x, uint8_t y) -> uint8_t { return x | y; });
+  }
+  withComparison<uint8_t>(args.integer(0), [&](const auto& f) { combineAll(s, a, b, out, f); });
+}
+
+// selectElements(condition, yes, no, out, count), of floats or ints.
 void selectElements(const Args& args) {
   const int64_t count = args.size(4);
   const uint8_t* condition = args.bytes(0, count);
-  const float* yes = args.floats(1, count);
-  const float* no = args.floats(2, count);
-  float* out = args.floats(3, count);
-  parallelRanges(count, kGrain, [&](int64_t from, int64_t to) {
-    for (int64_t i = from; i < to; i++) out[i] = condition[i] ? yes[i] : no[i];
-  });
+  const auto run = [&](const auto* yes, const auto* no, auto* out) {
+    parallelRanges(count, kGrain, [&](int64_t from, int64_t to) {
+      for (int64_t i = from; i < to; i++) {
+        const auto a = yes[i], b = no[i];
+        out[i] = condition[i] ? a : b;
+      }
+    });
+  };
+  if (args.list[3].kind == Kind::int32) run(args.ints(1, count), args.ints(2, count), args.ints(3, count));
+  else run(args.floats(1, count), args.floats(2, count), args.floats(3, count));
 }
 
 // addN(out, count, x0, x1, ...)

@@ -65,6 +65,39 @@ float extremeOfRow(const float* x, int64_t count, int64_t stride, bool isMax) {
   return extremeOfStrided(lanes, kWidth, 1, isMax);
 }
 
+int32_t placeOfExtreme(const float* x, int64_t count, bool isMax) {
+  // Where either is NaN, max and min return the second.
+  Vec best = broadcast(x[0]);
+  int64_t i = 0;
+  for (; i + kWidth <= count; i += kWidth) best = isMax ? max(load(x + i), best) : min(load(x + i), best);
+  float lanes[kWidth], extreme = x[0];
+  store(lanes, best);
+  for (int l = 0; l < kWidth; l++) extreme = (isMax ? lanes[l] > extreme : lanes[l] < extreme) ? lanes[l] : extreme;
+  for (; i < count; i++) extreme = (isMax ? x[i] > extreme : x[i] < extreme) ? x[i] : extreme;
+  for (i = 0; i < count; i++) {
+    if (x[i] == extreme) return static_cast<int32_t>(i);
+  }
+  return 0;
+}
+
+// The same for columns next to each other.
+void placesOfExtremes(const float* x, int64_t length, int64_t inner, bool isMax, int32_t* ids) {
+  Scratch scratch;
+  float* best = scratch.floats(inner);
+  copyRow(best, x, inner);
+  for (int64_t j = 0; j < inner; j++) ids[j] = 0;
+  for (int64_t i = 1; i < length; i++) {
+    const float* row = x + i * inner;
+    for (int64_t j = 0; j < inner; j++) {
+      const float value = row[j], old = best[j];
+      const int32_t id = ids[j];
+      const bool better = isMax ? value > old : value < old;
+      best[j] = better ? value : old;
+      ids[j] = better ? static_cast<int32_t>(i) : id;
+    }
+  }
+}
+
 }  // namespace
 
 // sum(x, y, outer, length, inner, factor)
@@ -102,21 +135,18 @@ void extreme(const Args& args) {
   });
 }
 
-// argExtreme(x, ids, outer, length, isMax): the first place of the extreme in each row.
+// argExtreme(x, ids, outer, length, inner, isMax): the first place of the extreme along the middle axis; NaN only where it is first.
 void argExtreme(const Args& args) {
-  const int64_t outer = args.size(2), length = args.size(3);
-  const bool isMax = args.flag(4);
-  const float* x = args.floats(0, outer * length);
-  int32_t* ids = args.ints(1, outer);
+  const int64_t outer = args.size(2), length = args.size(3), inner = args.size(4);
+  const bool isMax = args.flag(5);
+  const float* x = args.floats(0, outer * length * inner);
+  int32_t* ids = args.ints(1, outer * inner);
   if (length == 0) Args::fail(3, "must be at least 1");
-  parallelRanges(outer, rowsOfGrain(length), [&](int64_t from, int64_t to) {
+  if (inner == 0) return;
+  parallelRanges(outer, rowsOfGrain(length * inner), [&](int64_t from, int64_t to) {
     for (int64_t o = from; o < to; o++) {
-      const float* row = x + o * length;
-      int64_t best = 0;
-      for (int64_t i = 1; i < length; i++) {
-        if (isMax ? row[i] > row[best] : row[i] < row[best]) best = i;
-      }
-      ids[o] = static_cast<int32_t>(best);
+      if (inner == 1) ids[o] = placeOfExtreme(x + o * length, length, isMax);
+      else placesOfExtremes(x + o * length * inner, length, inner, isMax, ids + o * inner);
     }
   });
 }

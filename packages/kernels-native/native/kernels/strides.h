@@ -42,15 +42,22 @@ struct Strides {
     return place;
   }
 
-  // Elements that array n must have; strides must not be negative.
-  int64_t reach(int n) const {
+  // Elements from the first place on that array n must have. Strides must not be negative, unless the caller sees to those before.
+  int64_t reach(int n, bool backwards = false) const {
     int64_t last = 0;
     for (int axis = 0; axis < rank; axis++) {
       if (size[axis] == 0) return 0;
-      if (stride[n][axis] < 0) Args::fail(0, "has a negative stride");
-      last += (size[axis] - 1) * stride[n][axis];
+      if (stride[n][axis] < 0 && !backwards) Args::fail(0, "has a negative stride");
+      last += most(0, (size[axis] - 1) * stride[n][axis]);
     }
     return last + 1;
+  }
+
+  // Elements of array n before the first place.
+  int64_t before(int n) const {
+    int64_t count = 0;
+    for (int axis = 0; axis < rank; axis++) count += most(0, (1 - size[axis]) * stride[n][axis]);
+    return count;
   }
 
  private:

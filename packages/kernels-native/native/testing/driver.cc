@@ -225,7 +225,19 @@ void rowOps(const InstructionSet& set) {
       Call("sum").floats({n, width}).numbers({1, r, w, 0.5}).run(set);
       Call("extreme").floats({n, rows}).numbers({r, w, 1, 1}).run(set);
       if (rows > 0) Call("extreme").floats({n, width}).numbers({1, r, w, 0}).run(set);
-      Call("argExtreme").floats(n).ints(Ints(rows)).numbers({r, w, 1}).run(set);
+      Call("argExtreme").floats(n).ints(Ints(rows)).numbers({r, w, 1, 1}).run(set);
+      if (rows > 0) Call("argExtreme").floats(n).ints(Ints(width)).numbers({1, r, w, 0}).run(set);
+      for (double all : {0, 1}) {
+        Call("anyOrAll").bytes(n).bytes(rows).numbers({r, w, 1, all}).run(set);
+        Call("anyOrAll").bytes(n).bytes(width).numbers({1, r, w, all}).run(set);
+      }
+      for (double exclusive : {0, 1}) {
+        for (double reverse : {0, 1}) {
+          Call("cumulate").floats({n, n}).numbers({r, w, 1, 1, exclusive, reverse}).run(set);
+          Call("cumulate").floats({n, n}).numbers({1, r, w, 0, exclusive, reverse}).run(set);
+          Call("cumulateInt").ints(Ints(n, 2'000'000'000)).ints(Ints(n)).numbers({1, r, w, 0, exclusive, reverse}).run(set);
+        }
+      }
     }
   }
   Call("sum").floats({100'001, 1}).numbers({1, 100'001, 1, 1}).run(set);
@@ -252,6 +264,10 @@ void moves(const InstructionSet& set) {
   Call("copy").floats(70 * 33).numbers({0}).floats(70 * 33).numbers({0, 2, 33, 70, 70, 1, 1, 33}).run(set);
   Call("copy").floats(3 * 9 * 17).numbers({0}).floats(3 * 9 * 17).numbers({0, 3, 3, 17, 9, 153, 9, 1, 153, 1, 17}).run(set);
   Call("copy").floats(3 * 4).numbers({0}).floats(5 * 4).numbers({8, 2, 3, 4, 4, 1, 0, 1}).run(set);
+  // Rows backwards, and every other number of a row backwards.
+  Call("copy").floats(3 * 4).numbers({0}).floats(3 * 4).numbers({8, 2, 3, 4, 4, 1, -4, 1}).run(set);
+  Call("copy").bytes(3 * 2).numbers({0}).bytes(3 * 4).numbers({3, 2, 3, 2, 2, 1, 4, -2}).run(set);
+  Call("copy").floats(3 * 4).numbers({0}).floats(3 * 4).numbers({7, 2, 3, 4, 4, 1, -4, 1}).mustFail(set);
   Call("copy").floats(3 * 4).numbers({1}).floats(5 * 4).numbers({8, 2, 3, 4, 4, 1, 0, 1}).mustFail(set);
 }
 
@@ -259,7 +275,11 @@ void elements(const InstructionSet& set) {
   for (int64_t n : {0, 1, 13, 40'001}) {
     const double count = double(n);
     for (int f = 0; f <= 15; f++) Call("unary").numbers({double(f)}).floats({n, n}).numbers({count, -0.5, 0.5}).run(set);
-    for (int f = 0; f <= 6; f++) Call("binary").numbers({double(f)}).floats({n, n, n}).numbers({1, count, 1, 1}).run(set);
+    for (int f = 0; f <= 19; f++) Call("function").numbers({double(f)}).floats({n, n}).numbers({count}).run(set);
+    for (int f = 0; f <= 2; f++) Call("classify").numbers({double(f)}).floats(n).bytes(n).numbers({count}).run(set);
+    Call("power").floats({n, n, n}).numbers({1, count, 1, 1}).run(set);
+    for (int f = 0; f <= 7; f++) Call("compareBytes").numbers({double(f)}).bytes(n).bytes(n).bytes(n).numbers({1, count, 1, 1}).run(set);
+    for (int f = 0; f <= 8; f++) Call("binary").numbers({double(f)}).floats({n, n, n}).numbers({1, count, 1, 1}).run(set);
     for (int f = 0; f <= 5; f++) {
       const std::vector<double> shape{1, count, 1, 1};
       Call("binaryInt").numbers({double(f)}).ints(Ints(n, 2'000'000'000)).ints(Ints(n, 2'000'000'000)).ints(Ints(n)).numbers(shape).run(set);
@@ -267,6 +287,7 @@ void elements(const InstructionSet& set) {
       Call("compareInt").numbers({double(f)}).ints(Ints(n, 1)).ints(Ints(n, 2)).bytes(n).numbers(shape).run(set);
     }
     Call("selectElements").bytes(n).floats({n, n, n}).numbers({count}).run(set);
+    Call("selectElements").bytes(n).ints(Ints(n, 1)).ints(Ints(n, 2)).ints(Ints(n)).numbers({count}).run(set);
     Call("addN").floats(n).numbers({count}).floats({n, n, n}).run(set);
     Call("castToInt").floats(n).ints(Ints(n)).numbers({count}).run(set);
     Call("castToFloat").bytes(n).floats(n).numbers({count}).run(set);

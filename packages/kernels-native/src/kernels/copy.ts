@@ -24,7 +24,7 @@ export const copyKernels: TfjsKernels = {
 
   Pack: (host, inputs, { axis }) => {
     const parts = Object.values(inputs);
-    const at = axis as number;
+    const at = (axis as number) < 0 ? (axis as number) + parts[0]!.shape.length + 1 : (axis as number);
     const inserted = parts.map((part) => ({ ...part, shape: [...part.shape.slice(0, at), 1, ...part.shape.slice(at)] }));
     return parts.every(({ shape }) => shape.join() === parts[0]!.shape.join()) ? concat(host, inserted, at) : undefined;
   },
@@ -77,7 +77,7 @@ export const copyKernels: TfjsKernels = {
   },
 };
 
-const copyable = ({ dtype, shape }: TensorInfo): boolean => (dtype === "float32" || dtype === "int32" || dtype === "bool") && shape.length <= MAX_RANK;
+export const copyable = ({ dtype, shape }: TensorInfo): boolean => (dtype === "float32" || dtype === "int32" || dtype === "bool") && shape.length <= MAX_RANK;
 
 function concat(host: Host, parts: TensorInfo[], axis: number): TensorInfo | undefined {
   const first = parts[0]!;
@@ -95,7 +95,7 @@ function concat(host: Host, parts: TensorInfo[], axis: number): TensorInfo | und
 }
 
 /** A new tensor of elements of x at the given strides. */
-function copied(host: Host, x: TensorInfo, shape: number[], strides: number[], offset = 0): TensorInfo {
+export function copied(host: Host, x: TensorInfo, shape: number[], strides: readonly number[], offset = 0): TensorInfo {
   const y = allocateLike(host, x, shape);
   copyInto(host, y, 0, stridesOf(shape), x, offset, strides, shape);
   return y;
@@ -112,9 +112,9 @@ function valuesOf({ backend }: Host, tensor: TensorInfo): Float32Array | Int32Ar
   return tensor.dtype === "int32" ? backend.ints(tensor) : backend.bytes(tensor);
 }
 
-const offsetOf = (place: readonly number[], strides: readonly number[]): number => place.reduce((sum, index, axis) => sum + index * strides[axis]!, 0);
+export const offsetOf = (place: readonly number[], strides: readonly number[]): number => place.reduce((sum, index, axis) => sum + index * strides[axis]!, 0);
 
-function stridesOf(shape: readonly number[]): number[] {
+export function stridesOf(shape: readonly number[]): number[] {
   const strides = new Array<number>(shape.length);
   for (let axis = shape.length - 1, stride = 1; axis >= 0; axis--) {
     strides[axis] = stride;

@@ -5,8 +5,9 @@ import { broadcast, type Broadcast } from "./broadcast.js";
 
 /** Functions of one argument in the order of their numbers in `native/elements/elementwise.cc`. */
 const UNARY = ["Abs", "Neg", "Exp", "Log", "Sqrt", "Rsqrt", "Square", "Reciprocal", "Relu", "Relu6", "LeakyRelu", "Sigmoid", "Tanh", "Erf", "Step", "ClipByValue"] as const;
-const ARITHMETIC = ["Add", "Sub", "Multiply", "Maximum", "Minimum", "SquaredDifference", "RealDiv"] as const;
-const COMPARISONS = ["Equal", "NotEqual", "Greater", "GreaterEqual", "Less", "LessEqual"] as const;
+const ARITHMETIC = ["Add", "Sub", "Multiply", "Maximum", "Minimum", "SquaredDifference", "RealDiv", "Prelu", "EluGrad"] as const;
+/** The last two are of bools only. */
+const COMPARISONS = ["Equal", "NotEqual", "Greater", "GreaterEqual", "Less", "LessEqual", "LogicalAnd", "LogicalOr"] as const;
 
 /** Parameters of those that have some. */
 const PARAMETERS: Partial<Record<(typeof UNARY)[number], (attrs: KernelAttrs) => [number, number?]>> = {
@@ -18,7 +19,7 @@ const PARAMETERS: Partial<Record<(typeof UNARY)[number], (attrs: KernelAttrs) =>
 /** Kernels that treat every element alike. */
 export const elementwiseKernels: TfjsKernels = {
   ...Object.fromEntries(UNARY.map((name, number): [string, TfjsKernel] => [name, (host, { x }, attrs) => unary(host, x!, number, PARAMETERS[name]?.(attrs))])),
-  ...Object.fromEntries(ARITHMETIC.map((name, number): [string, TfjsKernel] => [name, (host, inputs) => arithmetic(host, inputs, number)])),
+  ...Object.fromEntries(ARITHMETIC.map((name, number): [string, TfjsKernel] => [name, (host, { a, b, x, alpha, dy, y }) => arithmetic(host, { a: a ?? x ?? dy, b: b ?? alpha ?? y } as KernelInputs, number)])),
   ...Object.fromEntries(COMPARISONS.map((name, number): [string, TfjsKernel] => [name, (host, inputs) => comparison(host, inputs, number)])),
 
   AddN: ({ backend, native }, inputs) => {
@@ -31,10 +32,19 @@ export const elementwiseKernels: TfjsKernels = {
   },
 
   Select: ({ backend, native }, { condition, t, e }) => {
-    const sameShape = condition!.shape.length === t!.shape.length && sizeOf(condition!.shape) === sizeOf(t!.shape);
-    if (t!.dtype !== "float32" || e!.dtype !== "float32" || !sameShape) return undefined;
-    const out = backend.allocate(t!.shape);
-    native.selectElements!(backend.bytes(condition!), backend.floats(t!), backend.floats(e!), backend.floats(out), sizeOf(out.shape));
+    const dtype = t!.dtype;
+    const size = sizeOf(t!.shape);
+    if (dtype !== e!.dtype || (dtype !== "float32" && dtype !== "int32") || sizeOf(condition!.shape) !== size) return undefined;
+    const out = backend.allocate(t!.shape, dtype);
+    const [yes, no, values] = [t!, e!, out].map((tensor) => (dtype === "int32" ? backend.ints(tensor) : backend.floats(tensor)));
+    native.selectElements!(backend.bytes(condition!), yes!, no!, values!, size);
+    return out;
+  },
+
+  LogicalNot: ({ backend, native }, { x }) => {
+    if (x!.dtype !== "bool") return undefined;
+    const out = backend.allocate(x!.shape, "bool");
+    native.compareBytes!(0, backend.bytes(x!), 0, backend.bytes(out), 1, sizeOf(out.shape), 1, 0);
     return out;
   },
 
@@ -48,6 +58,11 @@ export const elementwiseKernels: TfjsKernels = {
     if (dtype === "float32" && (x!.dtype === "int32" || x!.dtype === "bool")) {
       const y = backend.allocate(x!.shape);
       native.castToFloat!(x!.dtype === "bool" ? backend.bytes(x!) : backend.ints(x!), backend.floats(y), size);
+      return y;
+    }
+    if (dtype === "bool" && x!.dtype === "float32") {
+      const y = backend.allocate(x!.shape, "bool");
+      native.compare!(COMPARISONS.indexOf("NotEqual"), backend.floats(x!), 0, backend.bytes(y), 1, size, 1, 0);
       return y;
     }
     return undefined;
@@ -83,8 +98,8 @@ function arithmetic({ backend, native }: Host, { a, b }: KernelInputs, number: n
     native.binary!(number, operand(backend.floats(a!)), operand(backend.floats(b!)), backend.floats(out), ...plan.numbers);
     return out;
   }
-  // Integers have another division.
-  if (a!.dtype !== "int32" || ARITHMETIC[number] === "RealDiv") return undefined;
+  // Integers have another division, and no slopes.
+  if (a!.dtype !== "int32" || number >= ARITHMETIC.indexOf("RealDiv")) return undefined;
   const out = backend.allocate(plan.shape, "int32");
   native.binaryInt!(number, operand(backend.ints(a!)), operand(backend.ints(b!)), backend.ints(out), ...plan.numbers);
   return out;
@@ -92,15 +107,18 @@ function arithmetic({ backend, native }: Host, { a, b }: KernelInputs, number: n
 
 function comparison({ backend, native }: Host, { a, b }: KernelInputs, number: number): TensorInfo | undefined {
   const plan: Broadcast | undefined = broadcast(a!, b!);
-  if (!plan || a!.dtype !== b!.dtype || (a!.dtype !== "float32" && a!.dtype !== "int32")) return undefined;
+  const logical = number >= COMPARISONS.indexOf("LogicalAnd");
+  const fits = a!.dtype === b!.dtype && (a!.dtype === "bool" || (!logical && (a!.dtype === "float32" || a!.dtype === "int32")));
+  if (!plan || !fits) return undefined;
   const out = backend.allocate(plan.shape, "bool");
   if (a!.dtype === "float32") native.compare!(number, operand(backend.floats(a!)), operand(backend.floats(b!)), backend.bytes(out), ...plan.numbers);
-  else native.compareInt!(number, operand(backend.ints(a!)), operand(backend.ints(b!)), backend.bytes(out), ...plan.numbers);
+  else if (a!.dtype === "int32") native.compareInt!(number, operand(backend.ints(a!)), operand(backend.ints(b!)), backend.bytes(out), ...plan.numbers);
+  else native.compareBytes!(number, operand(backend.bytes(a!)), operand(backend.bytes(b!)), backend.bytes(out), ...plan.numbers);
   return out;
 }
 
 /** A single number goes as one: the small arrays that hold it are slow to pass to C++. */
-const operand = (values: Float32Array | Int32Array): AddonArgument => (values.length === 1 ? values[0]! : values);
+export const operand = (values: Float32Array | Int32Array | Uint8Array): AddonArgument => (values.length === 1 ? values[0]! : values);
 
 function filled({ backend, native }: Host, shape: number[], value: number): TensorInfo {
   const out = backend.allocate(shape);

@@ -1,7 +1,7 @@
 import type { TensorInfo } from "@tensorflow/tfjs";
 import { type Host, type KernelAttrs, lastOf, rowsOf, sizeOf, type TfjsKernels } from "../kernel.js";
 
-/** Sums, means, extremes and softmax. Axes that are not next to each other stay with tfjs-backend-cpu. */
+/** Sums, means, extremes and softmax. Except for sums, axes that are not next to each other stay with tfjs-backend-cpu. */
 export const reduceKernels: TfjsKernels = {
   Sum: (host, { x }, attrs) => sum(host, x!, attrs, false),
   Mean: (host, { x }, attrs) => sum(host, x!, attrs, true),
@@ -9,6 +9,9 @@ export const reduceKernels: TfjsKernels = {
   Min: (host, { x }, { axis, keepDims }) => extreme(host, x!, { axis, keepDims }, false),
   ArgMax: (host, { x }, attrs) => argExtreme(host, x!, attrs, true),
   ArgMin: (host, { x }, attrs) => argExtreme(host, x!, attrs, false),
+
+  Any: (host, { x }, attrs) => anyOrAll(host, x!, attrs, false),
+  All: (host, { x }, attrs) => anyOrAll(host, x!, attrs, true),
 
   Softmax: ({ backend, native }, { logits }, { dim }) => {
     if (logits!.dtype !== "float32" || !isLast(logits!, dim as number)) return undefined;
@@ -45,9 +48,20 @@ function extreme({ backend, native }: Host, x: TensorInfo, attrs: KernelAttrs, i
 }
 
 function argExtreme({ backend, native }: Host, x: TensorInfo, { axis }: KernelAttrs, isMax: boolean): TensorInfo | undefined {
-  if (x.dtype !== "float32" || x.shape.length === 0 || lastOf(x) === 0 || !isLast(x, Array.isArray(axis) ? (axis[0] as number) : (axis as number))) return undefined;
-  const y = backend.allocate(x.shape.slice(0, -1), "int32");
-  native.argExtreme!(backend.floats(x), backend.ints(y), rowsOf(x), lastOf(x), isMax);
+  const reduction = x.dtype === "float32" && x.shape.length > 0 ? reductionOf(x.shape, { axis: Array.isArray(axis) ? axis.slice(0, 1) : axis }) : undefined;
+  if (!reduction || reduction.length === 0) return undefined;
+  const { outer, length, inner, shape } = reduction;
+  const y = backend.allocate(shape, "int32");
+  native.argExtreme!(backend.floats(x), backend.ints(y), outer, length, inner, isMax);
+  return y;
+}
+
+function anyOrAll({ backend, native }: Host, x: TensorInfo, attrs: KernelAttrs, all: boolean): TensorInfo | undefined {
+  const reduction = x.dtype === "bool" ? reductionOf(x.shape, attrs) : undefined;
+  if (!reduction) return undefined;
+  const { outer, length, inner, shape } = reduction;
+  const y = backend.allocate(shape, "bool");
+  native.anyOrAll!(backend.bytes(x), backend.bytes(y), outer, length, inner, all);
   return y;
 }
 

@@ -7,6 +7,12 @@ const SIZES: readonly [number, number, number][] = [
   [1, 1, 1], [1, 7, 5], [3, 1, 4], [2, 33, 300], [5, 16, 8], [6, 17, 1], [7, 15, 9], [8, 16, 7], [13, 31, 257], [97, 3, 2], [100, 50, 11], [3, 0, 2], [0, 3, 2], [130, 70, 40],
 ];
 const BATCHES: readonly [number[], number[]][] = [[[2], [2]], [[3], [1]], [[1], [3]], [[2, 3], [2, 3]], [[2, 3], [1, 1]], [[2, 1], [1, 3]], [[0], [0]]];
+/** Products with batches, transposes and none; sums of one input and of three. */
+const EINSUMS: readonly [string, ...number[][]][] = [
+  ["ij,jk->ik", [3, 4], [4, 5]], ["ij,kj->ik", [3, 4], [5, 4]], ["ji,jk->ki", [4, 3], [4, 5]], ["bhid,bhjd->bhij", [2, 3, 4, 5], [2, 3, 7, 5]], ["bihd,bjhd->bhij", [2, 4, 3, 5], [2, 7, 3, 5]],
+  ["bhij,bjhd->bihd", [2, 3, 4, 7], [2, 7, 3, 5]], ["i,j->ij", [3], [4]], ["i,i->", [9], [9]], ["ij,ij->ij", [3, 4], [3, 4]], ["ij,ji->", [3, 4], [4, 3]], ["abc,cd->abd", [2, 3, 4], [4, 5]], ["ijk,kji->j", [2, 3, 4], [4, 3, 2]],
+  ["ij->ji", [3, 4]], ["ij->i", [3, 4]], ["ij,k->k", [3, 4], [5]], ["ij,jk,kl->il", [2, 3], [3, 4], [4, 5]], ["aj,jk->ak", [0, 4], [4, 5]],
+];
 const FLAGS: readonly [boolean, boolean][] = pairs([false, true], [false, true]);
 
 const operand = (batch: readonly number[], rows: number, columns: number, transpose: boolean, seed: number, special = false) =>
@@ -28,6 +34,9 @@ export function batteryOfMatrices(): BatteryCase[] {
   const others = [
     call("matMul", "int32", () => tf.matMul(numbers([3, 4], 1, "plain", "int32"), numbers([4, 2], 2, "plain", "int32"))),
     call("dot", "", () => tf.dot(numbers([9], 1), numbers([9], 2))),
+    ...EINSUMS.map(([equation, ...shapes]) => call("einsum", equation, () => tf.einsum(equation, ...shapes.map((shape, i) => numbers(shape, i + 1))))),
+    call("einsum", "int32", () => tf.einsum("ij,jk->ik", numbers([3, 4], 1, "plain", "int32"), numbers([4, 2], 2, "plain", "int32"))),
+    call("einsum", "sizes that differ", () => tf.einsum("ij,jk->ik", numbers([3, 4], 1), numbers([5, 2], 2))),
     call("einsum", "", () => tf.einsum("bij,bjk->bik", numbers([2, 3, 4], 1), numbers([2, 4, 5], 2))),
     ...[[1, "same"], [2, "valid"], [1, "valid"]].map(([stride, pad]) => call("conv2d", [stride, pad], () => tf.conv2d(numbers([2, 7, 6, 3], 1) as tf.Tensor4D, numbers([3, 2, 3, 5], 2) as tf.Tensor4D, stride as number, pad as "same"))),
     call("conv2d", "1x1", () => tf.conv2d(numbers([2, 7, 6, 3], 1) as tf.Tensor4D, numbers([1, 1, 3, 5], 2) as tf.Tensor4D, 1, "same")),

@@ -6,7 +6,7 @@ type Unary = (x: tf.Tensor) => tf.Tensor;
 
 const FLOATS: Record<string, Unary> = {
   sin: tf.sin, cos: tf.cos, tan: tf.tan, atan: tf.atan, sinh: tf.sinh, cosh: tf.cosh, asinh: tf.asinh, floor: tf.floor, ceil: tf.ceil, round: tf.round, sign: tf.sign, log1p: tf.log1p, expm1: tf.expm1, softplus: tf.softplus,
-  elu: tf.elu, selu: tf.selu, isNaN: tf.isNaN, isFinite: tf.isFinite, isInf: tf.isInf, cumsum: (x) => tf.cumsum(x, -1), cumprod: (x) => tf.cumprod(x, -1),
+  elu: tf.elu, selu: tf.selu, isNaN: tf.isNaN, isFinite: tf.isFinite, isInf: tf.isInf, cumsum: (x) => tf.cumsum(x, x.rank - 1), cumprod: (x) => tf.cumprod(x, x.rank - 1),
   topkValues: (x) => tf.topk(x, 3).values, topkIds: (x) => tf.topk(x, 3).indices, norm: (x) => tf.norm(x), clone: tf.clone, all: (x) => tf.all(tf.greater(x, -9)), any: (x) => tf.any(tf.greater(x, 2)),
 };
 
