@@ -1,5 +1,6 @@
 // Convolutions of images [B, H, W, I] with filters [h, w, I, O] as products of matrices: patches of the input, one row per
 // output place, times the filter as a matrix [h w I, O]. Patches are made by pieces, never all at once.
+#include "convolution.h"
 #include "gemm.h"
 #include "loops.h"
 
@@ -10,41 +11,16 @@ namespace {
 // Floats of patches that are made at a time.
 constexpr int64_t kPatchFloats = 1 << 16;
 
-struct Convolution {
-  int64_t B, H, W, I, outH, outW, O, filterH, filterW, strideH, strideW, dilationH, dilationW, padTop, padLeft;
+int64_t rowsOfPiece(const Convolution& c) { return most(16, kPatchFloats / most(1, c.depth())); }
 
-  Convolution(const Args& args, int i)
-      : B(args.size(i)), H(args.size(i + 1)), W(args.size(i + 2)), I(args.size(i + 3)), outH(args.size(i + 4)), outW(args.size(i + 5)), O(args.size(i + 6)), filterH(args.size(i + 7)),
-        filterW(args.size(i + 8)), strideH(args.size(i + 9)), strideW(args.size(i + 10)), dilationH(args.size(i + 11)), dilationW(args.size(i + 12)), padTop(args.size(i + 13)),
-        padLeft(args.size(i + 14)) {}
-
-  int64_t inputSize() const { return B * H * W * I; }
-  int64_t outputSize() const { return B * rowsOfImage() * O; }
-  int64_t filterSize() const { return depth() * O; }
-  int64_t depth() const { return filterH * filterW * I; }
-  int64_t rowsOfImage() const { return outH * outW; }
-  int64_t rowsOfPiece() const { return most(16, kPatchFloats / most(1, depth())); }
-
-  // visit(place in the image or -1 where it is padding, place in the patch) for every filter place of an output place.
-  template <class F>
-  void forEachPlace(int64_t out, const F& visit) const {
-    const int64_t top = out / outW * strideH - padTop, left = out % outW * strideW - padLeft;
-    for (int64_t p = 0; p < filterH * filterW; p++) {
-      const int64_t y = top + p / filterW * dilationH, x = left + p % filterW * dilationW;
-      const bool inside = y >= 0 && y < H && x >= 0 && x < W;
-      visit(inside ? (y * W + x) * I : -1, p * I);
-    }
+void patchesOf(const Convolution& c, const float* image, int64_t from, int64_t to, float* out) {
+  for (int64_t row = from; row < to; row++, out += c.depth()) {
+    c.forEachPlace(row, [&](int64_t place, int64_t at) {
+      if (place < 0) clear(out + at, c.I);
+      else copyRow(out + at, image + place, c.I);
+    });
   }
-
-  void patches(const float* image, int64_t from, int64_t to, float* out) const {
-    for (int64_t row = from; row < to; row++, out += depth()) {
-      forEachPlace(row, [&](int64_t place, int64_t at) {
-        if (place < 0) clear(out + at, I);
-        else copyRow(out + at, image + place, I);
-      });
-    }
-  }
-};
+}
 
 }  // namespace
 
@@ -54,12 +30,12 @@ void conv2d(const Args& args) {
   const float* x = args.floats(0, c.inputSize());
   const float* filter = args.floats(1, c.filterSize());
   float* y = args.floats(2, c.outputSize());
-  const int64_t rows = c.rowsOfImage(), step = c.rowsOfPiece(), pieces = ceilDiv(rows, step), K = c.depth();
+  const int64_t rows = c.rowsOfImage(), step = rowsOfPiece(c), pieces = ceilDiv(rows, step), K = c.depth();
   parallel(c.B * pieces, [&](int64_t i) {
     const int64_t image = i / pieces, from = i % pieces * step, to = least(rows, from + step);
     Scratch scratch;
     float* patches = scratch.floats((to - from) * K);
-    c.patches(x + image * c.H * c.W * c.I, from, to, patches);
+    patchesOf(c, x + image * c.H * c.W * c.I, from, to, patches);
     gemm({to - from, c.O, K, patches, K, 1, filter, c.O, 1, y + (image * rows + from) * c.O, c.O});
   });
 }
@@ -75,9 +51,9 @@ void conv2dInput(const Args& args) {
     float* out = dx + image * c.H * c.W * c.I;
     clear(out, c.H * c.W * c.I);
     Scratch scratch;
-    float* patches = scratch.floats(least(rows, c.rowsOfPiece()) * K);
-    for (int64_t from = 0; from < rows; from += c.rowsOfPiece()) {
-      const int64_t to = least(rows, from + c.rowsOfPiece());
+    float* patches = scratch.floats(least(rows, rowsOfPiece(c)) * K);
+    for (int64_t from = 0; from < rows; from += rowsOfPiece(c)) {
+      const int64_t to = least(rows, from + rowsOfPiece(c));
       gemm({to - from, K, c.O, dy + (image * rows + from) * c.O, c.O, 1, filter, 1, c.O, patches, K});
       for (int64_t row = from; row < to; row++) {
         c.forEachPlace(row, [&](int64_t place, int64_t at) {
@@ -97,11 +73,11 @@ void conv2dFilter(const Args& args) {
   const int64_t rows = c.rowsOfImage(), K = c.depth();
   clear(dFilter, c.filterSize());
   Scratch scratch;
-  float* patches = scratch.floats(least(rows, c.rowsOfPiece()) * K);
+  float* patches = scratch.floats(least(rows, rowsOfPiece(c)) * K);
   for (int64_t image = 0; image < c.B; image++) {
-    for (int64_t from = 0; from < rows; from += c.rowsOfPiece()) {
-      const int64_t to = least(rows, from + c.rowsOfPiece());
-      c.patches(x + image * c.H * c.W * c.I, from, to, patches);
+    for (int64_t from = 0; from < rows; from += rowsOfPiece(c)) {
+      const int64_t to = least(rows, from + rowsOfPiece(c));
+      patchesOf(c, x + image * c.H * c.W * c.I, from, to, patches);
       parallelGemm({K, c.O, to - from, patches, 1, K, dy + (image * rows + from) * c.O, c.O, 1, dFilter, c.O, true});
     }
   }

@@ -116,6 +116,20 @@ void convolutions(const InstructionSet& set) {
     Call("conv2d").floats({x, filter, y}).numbers(sizes).run(set);
     Call("conv2dInput").floats({y, filter, x}).numbers(sizes).run(set);
     Call("conv2dFilter").floats({x, y, filter}).numbers(sizes).run(set);
+    std::vector<double> window = sizes;
+    window[6] = 3;  // as many channels out as in
+    const int64_t out = static_cast<int64_t>(2 * sizes[4] * sizes[5] * 3), weights = 3 * 2 * 3;
+    Call("depthwise").floats({x, weights, out}).numbers(window).run(set);
+    Call("depthwiseInput").floats({out, weights, x}).numbers(window).run(set);
+    Call("depthwiseFilter").floats({x, out, weights}).numbers(window).run(set);
+    Call("maxPoolGrad").floats({out, x, x}).numbers(window).run(set);
+    Call("averagePoolGrad").floats({out, x}).numbers(window).run(set);
+    for (double isMax : {0, 1}) {
+      std::vector<double> pooled = window;
+      pooled.push_back(isMax);
+      Call("pool").floats({x, out}).numbers(pooled).run(set);
+    }
+    Call("pool").floats({x, out}).numbers(sizes).numbers({1}).mustFail(set);
   }
 }
 

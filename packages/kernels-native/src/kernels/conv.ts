@@ -35,7 +35,7 @@ export const convKernels: TfjsKernels = {
   },
 };
 
-const areFloats = (...tensors: TensorInfo[]): boolean => tensors.every(({ dtype }) => dtype === "float32");
+export const areFloats = (...tensors: TensorInfo[]): boolean => tensors.every(({ dtype }) => dtype === "float32");
 
 function infoOf(inShape: number[], filterShape: number[], { strides, pad, dataFormat, dimRoundingMode }: KernelAttrs, dilations: number | [number, number] = 1): ConvInfo | undefined {
   if (dataFormat !== "NHWC") return undefined;
@@ -44,8 +44,12 @@ function infoOf(inShape: number[], filterShape: number[], { strides, pad, dataFo
 
 function run({ backend, native }: Host, kernel: string, a: TensorInfo, b: TensorInfo, shape: readonly number[], info: ConvInfo): TensorInfo {
   const out = backend.allocate(shape);
-  const { batchSize, inHeight, inWidth, inChannels, outHeight, outWidth, outChannels, filterHeight, filterWidth, strideHeight, strideWidth, dilationHeight, dilationWidth, padInfo } = info;
-  const sizes = [batchSize, inHeight, inWidth, inChannels, outHeight, outWidth, outChannels, filterHeight, filterWidth, strideHeight, strideWidth, dilationHeight, dilationWidth, padInfo.top, padInfo.left];
-  native[kernel]!(backend.floats(a), backend.floats(b), backend.floats(out), ...sizes);
+  native[kernel]!(backend.floats(a), backend.floats(b), backend.floats(out), ...sizesOf(info));
   return out;
+}
+
+/** The arguments that `native/kernels/convolution.h` reads. */
+export function sizesOf(info: ConvInfo): number[] {
+  const { batchSize, inHeight, inWidth, inChannels, outHeight, outWidth, outChannels, filterHeight, filterWidth, strideHeight, strideWidth, dilationHeight, dilationWidth, padInfo } = info;
+  return [batchSize, inHeight, inWidth, inChannels, outHeight, outWidth, outChannels, filterHeight, filterWidth, strideHeight, strideWidth, dilationHeight, dilationWidth, padInfo.top, padInfo.left];
 }

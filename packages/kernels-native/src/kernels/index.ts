@@ -7,6 +7,7 @@ import { einsumKernels } from "./einsum.js";
 import { expertMlpKernels } from "./expert-mlp.js";
 import { functionKernels } from "./functions.js";
 import { groupedMatmulKernels } from "./grouped-matmul.js";
+import { imageKernels } from "./images.js";
 import { linearKernels, matmulKernels } from "./matmul.js";
 import { packBlocksKernels } from "./pack-blocks.js";
 import { packedKernels } from "./packed.js";
@@ -30,6 +31,7 @@ export const tfjsKernels: TfjsKernels = {
   ...pieceKernels,
   ...scatterKernels,
   ...convKernels,
+  ...imageKernels,
 };
 
 /** Kernels of the moekit ops. */

@@ -1,4 +1,4 @@
-import type { TensorInfo } from "@tensorflow/tfjs";
+import { type TensorInfo, util } from "@tensorflow/tfjs";
 import { type Host, type KernelAttrs, lastOf, rowsOf, sizeOf, type TfjsKernels } from "../kernel.js";
 
 /** Sums, means, extremes and softmax. Except for sums, axes that are not next to each other stay with tfjs-backend-cpu. */
@@ -29,12 +29,22 @@ interface Reduction {
   readonly shape: number[];
 }
 
-function sum({ backend, native }: Host, x: TensorInfo, attrs: KernelAttrs, mean: boolean): TensorInfo | undefined {
+function sum(host: Host, x: TensorInfo, attrs: KernelAttrs, mean: boolean): TensorInfo | undefined {
   const reduction = x.dtype === "float32" ? reductionOf(x.shape, attrs) : undefined;
-  if (!reduction) return undefined;
+  if (!reduction) return x.dtype === "float32" ? sumApart(host, x, attrs, mean) : undefined;
   const { outer, length, inner, shape } = reduction;
+  const { backend, native } = host;
   const y = backend.allocate(shape);
   native.sum!(backend.floats(x), backend.floats(y), outer, length, inner, mean ? 1 / length : 1);
+  return y;
+}
+
+/** Axes that are apart: the last of them first. */
+function sumApart(host: Host, x: TensorInfo, { axis, keepDims }: KernelAttrs, mean: boolean): TensorInfo {
+  const axes = util.parseAxisParam(axis as number[], x.shape).sort((a, b) => a - b);
+  const last = sum(host, x, { axis: axes.pop()!, keepDims }, mean)!;
+  const y = sum(host, last, { axis: axes, keepDims }, mean)!;
+  host.backend.disposeData(last.dataId);
   return y;
 }
 

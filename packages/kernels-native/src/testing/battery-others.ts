@@ -10,6 +10,11 @@ const FLOATS: Record<string, Unary> = {
   topkValues: (x) => tf.topk(x, 3).values, topkIds: (x) => tf.topk(x, 3).indices, norm: (x) => tf.norm(x), clone: tf.clone, all: (x) => tf.all(tf.greater(x, -9)), any: (x) => tf.any(tf.greater(x, 2)),
 };
 
+/** Images, size and step of the window, padding. */
+const WINDOWS: readonly [[number, number, number, number], number, number, "same" | "valid"][] = [
+  [[2, 6, 6, 3], 2, 2, "same"], [[2, 7, 5, 3], 3, 1, "same"], [[2, 7, 5, 17], 3, 2, "valid"], [[1, 5, 5, 1], 3, 2, "same"], [[3, 4, 4, 33], 1, 1, "valid"], [[0, 4, 4, 2], 2, 1, "valid"],
+];
+
 export function batteryOfOthers(): BatteryCase[] {
   const image = (seed: number) => numbers([2, 6, 6, 3], seed) as tf.Tensor4D;
   return [
@@ -21,6 +26,26 @@ export function batteryOfOthers(): BatteryCase[] {
     call("range", "", () => tf.range(3, 30, 4)),
     call("linspace", "", () => tf.linspace(0, 1, 7)),
     call("eye", "", () => tf.eye(5)),
+    ...WINDOWS.flatMap(([shape, size, stride, pad]) => {
+      const x = () => numbers(shape, 1) as tf.Tensor4D;
+      const filter = (multiplier: number) => numbers([size, size, shape[3], multiplier], 2) as tf.Tensor4D;
+      const weighted = (y: tf.Tensor) => tf.sum(tf.mul(y, numbers(y.shape, 7)));
+      return [
+        call("maxPool", [shape, size, stride, pad], () => tf.maxPool(x(), size, stride, pad)),
+        call("maxPool with special values", [shape, size, stride, pad], () => tf.maxPool(numbers(shape, 1, "special") as tf.Tensor4D, size, stride, pad)),
+        call("avgPool", [shape, size, stride, pad], () => tf.avgPool(x(), size, stride, pad)),
+        call("gradient of maxPool", [shape, size, stride, pad], () => tf.grad((t) => weighted(tf.maxPool(t as tf.Tensor4D, size, stride, pad)))(x())),
+        call("gradient of maxPool with ties", [shape, size, stride, pad], () => tf.grad((t) => weighted(tf.maxPool(tf.relu(t) as tf.Tensor4D, size, stride, pad)))(x())),
+        call("gradient of avgPool", [shape, size, stride, pad], () => tf.grad((t) => weighted(tf.avgPool(t as tf.Tensor4D, size, stride, pad)))(x())),
+        ...[1, 2].flatMap((multiplier) => [
+          call("depthwiseConv2d", [shape, size, stride, pad, multiplier], () => tf.depthwiseConv2d(x(), filter(multiplier), stride, pad)),
+          call("gradient of depthwiseConv2d", [shape, size, stride, pad, multiplier], () => tf.grads((a, b) => weighted(tf.depthwiseConv2d(a as tf.Tensor4D, b as tf.Tensor4D, stride, pad)))([x(), filter(multiplier)])),
+        ]),
+      ].map((each) => ({ ...each, tolerance: 2e-5 }));
+    }),
+    call("depthwiseConv2d", "dilated", () => tf.depthwiseConv2d(numbers([1, 9, 9, 17], 1) as tf.Tensor4D, numbers([3, 3, 17, 1], 2) as tf.Tensor4D, 1, "valid", "NHWC", 2)),
+    call("batchNorm", "many channels", () => tf.batchNorm(numbers([2, 3, 3, 17], 1) as tf.Tensor4D, numbers([17], 2) as tf.Tensor1D, numbers([17], 3).abs() as tf.Tensor1D, numbers([17], 4) as tf.Tensor1D, numbers([17], 5) as tf.Tensor1D, 1e-3)),
+    call("batchNorm", "of each element", () => tf.batchNorm(numbers([4, 9], 1) as tf.Tensor2D, numbers([4, 9], 2) as tf.Tensor2D, numbers([4, 9], 3).abs() as tf.Tensor2D)),
     call("maxPool", "", () => tf.maxPool(image(1), 2, 2, "same")),
     call("avgPool", "", () => tf.avgPool(image(1), 3, 1, "valid")),
     call("batchNorm", "", () => tf.batchNorm(image(1), numbers([3], 2) as tf.Tensor1D, numbers([3], 3).abs() as tf.Tensor1D)),
