@@ -7,7 +7,7 @@
  */
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
 import { basename, dirname, join, relative } from "node:path";
@@ -52,8 +52,10 @@ export async function buildNative({ out = join(root, "build", "moekit-native.nod
     const key = () => hash(compiler.version, args.join(" "), ...includedBy(object).map((file) => contentHash(file, contents)));
     if (existsSync(object) && read(`${object}.key`) === key()) return;
     changed = true;
+    const started = Date.now();
     await compile(compiler, [...args, "-MMD", "-c", source, "-o", object], source);
-    writeFileSync(`${object}.key`, key());
+    // What was edited meanwhile is compiled again the next time.
+    if (includedBy(object).every((file) => statSync(file).mtimeMs < started)) writeFileSync(`${object}.key`, key());
   });
   const objects = jobs.map((job) => job.object);
   if (changed || removed(dir, objects)) await link(compiler, objects, out, [...FLAGS, ...flags], main);
