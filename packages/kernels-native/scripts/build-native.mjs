@@ -3,9 +3,10 @@
  * `native/elements` once per kind of vector, everything else once. Incremental by the content of a file and of all that it
  * includes, which the compiler lists (-MMD). Without a compiler it says so and succeeds: the prebuilt package or another backend is used.
  *
- * `node scripts/build-native.mjs`; scripts/sanitize.mjs builds a test driver from the same files.
+ * `node scripts/build-native.mjs [--emulate-amx]`; with the flag `build/emulated-amx.node`, which tests run the kernels for AMX in.
+ * scripts/sanitize.mjs builds a test driver from the same files.
  */
-import { execFile } from "node:child_process";
+import { execFile, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -22,18 +23,26 @@ const native = join(root, "native");
 const AVX2 = ["-mavx2", "-mfma", "-mf16c"];
 // The warnings are about headers of GCC itself.
 const AVX512 = [...AVX2, "-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-Wno-uninitialized", "-Wno-maybe-uninitialized"];
+const AVX512BF16 = [...AVX512, "-mavx512bf16", "-mavx512vnni"];
 
 /** Instruction sets by architecture and the flags that let the compiler use them. A new one is a line here. */
 const INSTRUCTION_SETS = {
-  x64: { scalar: [], avx2: AVX2, avx512: AVX512, avx512bf16: [...AVX512, "-mavx512bf16", "-mavx512vnni"] },
+  x64: { scalar: [], avx2: AVX2, avx512: AVX512, avx512bf16: AVX512BF16, amx: [...AVX512BF16, "-mamx-tile", "-mamx-bf16", "-mamx-int8"] },
   arm64: { scalar: [] },
 };
+
+/** Those of this machine's architecture. */
+export const SETS_HERE = INSTRUCTION_SETS[process.arch] ?? { scalar: [] };
+
+/** For tests on machines without AMX: its instructions in plain C++, see native/testing/emulated_tiles.h. */
+export const EMULATED_AMX = process.arch === "x64" ? { amx_emulated: [...AVX512BF16, "-DMOEKIT_EMULATE_TILES"] } : {};
 
 /** Files in which no product and sum may become one operation: they must round as ggml's reference does. */
 const UNCONTRACTED = ["pack_blocks.cc"];
 
 /** Sets that multiply matrices in a way of their own with the vectors of another set share its `native/elements`. */
-const VECTORS = { avx512bf16: "avx512" };
+const VECTORS = { avx512bf16: "avx512", amx: "avx512", amx_emulated: "avx512" };
+const vectorsOf = (set) => VECTORS[set] ?? set;
 
 const FLAGS = ["-std=c++17", "-fPIC", "-fvisibility=hidden", "-fno-math-errno", "-Wall", "-Wextra", "-pthread"];
 
@@ -41,11 +50,11 @@ const FLAGS = ["-std=c++17", "-fPIC", "-fvisibility=hidden", "-fno-math-errno", 
 const OPTIMIZE = { products: ["-O3"], elements: ["-O2", "-ftree-vectorize", "-fvect-cost-model=dynamic", "-fno-trapping-math"] };
 
 /** Builds the module, or `main` (a C++ file) with everything but the Node binding. Returns the path, or undefined without a compiler. */
-export async function buildNative({ out = join(root, "build", "moekit-native.node"), main, flags = [], compiler = findCompiler() } = {}) {
+export async function buildNative({ out = join(root, "build", "moekit-native.node"), main, flags = [], compiler = findCompiler(), sets = SETS_HERE } = {}) {
   if (!compiler) return undefined;
   const dir = `${out.replace(/\.node$/, "")}.objects`;
   mkdirSync(dir, { recursive: true });
-  const jobs = units(main).map(({ file, flags: own, name }) => ({ source: file, object: join(dir, `${name}.o`), arguments: [...FLAGS, ...own, ...flags] }));
+  const jobs = units(known(compiler, sets), main).map(({ file, flags: own, name }) => ({ source: file, object: join(dir, `${name}.o`), arguments: [...FLAGS, ...own, ...flags] }));
   const contents = new Map();
   let changed = !existsSync(out);
   await inParallel(jobs, async ({ source, object, arguments: args }) => {
@@ -62,15 +71,22 @@ export async function buildNative({ out = join(root, "build", "moekit-native.nod
   return out;
 }
 
+/** The sets whose flags the compiler knows. */
+function known({ command }, sets) {
+  const takes = (flags) => spawnSync(command, [...flags, "-fsyntax-only", "-x", "c++", "-"], { input: "", stdio: ["pipe", "ignore", "ignore"] }).status === 0;
+  return Object.fromEntries(Object.entries(sets).filter(([, flags]) => takes(flags)));
+}
+
 /** Every file to compile, with the flags it needs. */
-function units(main) {
-  const sets = INSTRUCTION_SETS[process.arch] ?? { scalar: [] };
-  const vectorSets = Object.keys(sets).filter((set) => !(set in VECTORS));
+function units(sets, main) {
+  const flagsOf = { ...SETS_HERE, ...sets };
+  const vectorSets = new Set(Object.keys(sets).map(vectorsOf));
   const ownFlags = (file) => (UNCONTRACTED.includes(basename(file)) ? ["-ffp-contract=off"] : []);
-  const ofSet = (file, set, optimize) => ({ file, name: `${set}-${baseName(file)}`, flags: [...optimize, ...sets[set], ...ownFlags(file), `-DMOEKIT_ISA=${set}`, `-DMOEKIT_ISA_${set}`, `-DMOEKIT_VECTORS=${VECTORS[set] ?? set}`] });
+  const ofSet = (file, set, optimize) => ({ file, name: `${set}-${baseName(file)}`, flags: [...optimize, ...flagsOf[set], ...ownFlags(file), `-DMOEKIT_ISA=${set}`, `-DMOEKIT_VECTORS=${vectorsOf(set)}`] });
   const kernels = sources("kernels").flatMap((file) => Object.keys(sets).map((set) => ofSet(file, set, OPTIMIZE.products)));
-  const elements = sources("elements").flatMap((file) => vectorSets.map((set) => ofSet(file, set, OPTIMIZE.elements)));
-  const once = [...sources("runtime"), ...(main ? [main] : sources("binding"))].map((file) => ({ file, name: baseName(file), flags: ["-O2", ...(main ? [] : nodeFlags())] }));
+  const elements = sources("elements").flatMap((file) => [...vectorSets].map((set) => ofSet(file, set, OPTIMIZE.elements)));
+  const available = Object.keys(sets).map((set) => `-DMOEKIT_WITH_${set}`);
+  const once = [...sources("runtime"), ...(main ? [main] : sources("binding"))].map((file) => ({ file, name: baseName(file), flags: ["-O2", ...available, ...(main ? [] : nodeFlags())] }));
   return [...kernels, ...elements, ...once];
 }
 
@@ -132,7 +148,7 @@ async function inParallel(items, work) {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const started = performance.now();
-  const out = await buildNative();
+  const out = await buildNative(process.argv[2] === "--emulate-amx" ? { out: join(root, "build", "emulated-amx.node"), sets: { scalar: [], ...EMULATED_AMX } } : {});
   if (out) console.log(`kernels-native: ${relative(root, out)} is built (${((performance.now() - started) / 1000).toFixed(1)} s)`);
   else console.log("kernels-native: no C++ compiler found (c++, g++, clang++ or $CXX); nothing is compiled, and the backend needs the prebuilt package");
 }

@@ -15,7 +15,7 @@ const CHAINS = ["MoekitExpertMlp", "MoekitSegmentedLora"];
 const casesOf = (names: readonly string[]) => allCases.filter(({ op }) => names.includes(op.spec.name)).map((each) => [each.name, each] as const);
 
 /** m, n, k: few rows, odd depths, past tiles and blocks in each direction. */
-const SIZES: readonly [number, number, number][] = [[1, 40, 33], [3, 5, 64], [7, 1, 9], [13, 31, 257], [30, 65, 1], [97, 70, 1029], [8, 33, 2], [600, 20, 31], [5, 3, 0]];
+const SIZES: readonly [number, number, number][] = [[1, 40, 33], [3, 5, 64], [7, 1, 9], [13, 31, 257], [30, 65, 1], [97, 70, 1029], [8, 33, 2], [600, 20, 31], [1060, 34, 40], [5, 3, 0]];
 const FLAGS: readonly [boolean, boolean][] = [[false, false], [false, true], [true, false], [true, true]];
 
 describeSettings(() => {

@@ -12,12 +12,17 @@
 #ifndef MOEKIT_ISA
 #error "compile kernels with -DMOEKIT_ISA=<instruction set>"
 #endif
-#if defined(MOEKIT_ISA_avx512bf16) || defined(MOEKIT_ISA_avx512)
+#if defined(__AVX512F__)
 #include "vec_avx512.h"
-#elif defined(MOEKIT_ISA_avx2)
+#elif defined(__AVX2__)
 #include "vec_avx2.h"
 #else
 #include "vec_scalar.h"
+#endif
+
+// With matrix registers, or in a test build with an emulation of them.
+#if defined(__AMX_TILE__) || defined(MOEKIT_EMULATE_TILES)
+#define MOEKIT_TILES
 #endif
 
 namespace moekit {

@@ -1,8 +1,11 @@
 // Many rows: sixteen rows of weights stand side by side in a panel, four numbers of each to a lane; a row of x meets them four numbers
-// at a time. Few rows: 64 numbers of a row of weights meet those of x as they lie. Sums of a group are integers, then scaled.
+// at a time, and sixteen rows of x at once where there are matrix registers. Few rows: 64 numbers of a row of weights meet those of x
+// as they lie. Sums of a group are integers, then scaled.
 #include "packed_int8.h"
 
 #include "packed_bytes.h"
+#include "packed_int8_amx.h"
+#include "packed_int8_tile.h"
 #include "packed_rows.h"
 
 namespace moekit {
@@ -11,16 +14,6 @@ namespace MOEKIT_ISA {
 #if defined(__AVX512VNNI__)
 
 namespace {
-
-constexpr int kColumns = 16;  // rows of W in a panel
-constexpr int kPanels = 2;    // panels that a tile spans
-constexpr int kRows = 6;      // rows of x in a tile
-
-// Up to sixteen rows of W: codes plus kZero as [quads of columns][16 rows][4], scales and offsets as [groups][16].
-struct WeightPanel {
-  uint8_t* codes;
-  float *scale, *offset;
-};
 
 // out[g][o] = values[o][g] for sixteen rows of values, of `stride`.
 void transposeGroups(const float* values, int64_t groups, int64_t stride, float* out) {
@@ -32,6 +25,16 @@ void transposeGroups(const float* values, int64_t groups, int64_t stride, float*
   }
 }
 
+// Vectors multiply unsigned by signed codes, tiles signed ones.
+template <class F>
+inline IntVec panelBytes(IntVec codes) {
+#if defined(MOEKIT_TILES)
+  return _mm512_sub_epi8(codes, _mm512_set1_epi8(static_cast<char>(F::kZero)));
+#else
+  return codes;
+#endif
+}
+
 // Rows past the last are taken for that one: their products are not stored.
 template <class F>
 void packWeights(const PackedMatrix& w, int64_t from, int64_t count, const WeightPanel& panel, const RowScales<F>& scales) {
@@ -41,23 +44,15 @@ void packWeights(const PackedMatrix& w, int64_t from, int64_t count, const Weigh
   if (F::kOffset) transposeGroups(scales.offset, scales.groups, scales.stride, panel.offset);
   for (int64_t i = 0; i * 64 < w.columns; i++) {
     Vec r[kColumns];
-    for (int o = 0; o < kColumns; o++) r[o] = floatOf(bytesOf64<F>(w.row(from + least(o, count - 1)), i, blocks));
+    for (int o = 0; o < kColumns; o++) r[o] = floatOf(panelBytes<F>(bytesOf64<F>(w.row(from + least(o, count - 1)), i, blocks)));
     transpose(r);
     for (int j = 0; j < kColumns; j++) store(reinterpret_cast<float*>(panel.codes + (i * kColumns + j) * 64), r[j]);
   }
 }
 
-// Rows of a product and what they are products of: `panels` one after the other.
-struct Tile {
-  RoundedRows a;
-  int64_t groups, panelCodes, panelGroups;
-  WeightPanel panel;
-  float* y;
-  int64_t ld, columns;
-  const float* bias;
-  const uint8_t* next;  // fetched meanwhile, that many bytes at each group
-  int64_t nextBytes;
-};
+#if !defined(MOEKIT_TILES)
+constexpr int kPanels = 2;  // panels that a tile spans
+constexpr int kRows = 6;    // rows of x in a tile
 
 template <class F, int R, int P>
 inline void multiplyTile(const Tile& t) {
@@ -108,6 +103,7 @@ inline void multiplyTile(const Tile& t) {
     for (int r = 0; r < R; r++) storePartial(t.y + r * t.ld + p * kColumns, sums[p][r], least(kColumns, t.columns - p * kColumns));
   }
 }
+#endif
 
 template <class F, int R = kRows>
 void multiplyTileOf(int64_t rows, const Tile& t) {

@@ -27,7 +27,7 @@ inline Vec roundToBfloat16(Vec x) {
   return select(isNan(x), broadcast(__builtin_nanf("")), rounded);
 }
 
-#if defined(MOEKIT_ISA_avx512bf16)
+#if defined(__AVX512BF16__)
 // Inputs rounded to bfloat16, two to a unit.
 struct Bfloat16 {
   static constexpr int kDepth = 2;

@@ -1,96 +1,22 @@
 // Runs every kernel of every instruction set on odd shapes, on memory of exactly the sizes that it may touch: built with
 // sanitizers by scripts/sanitize.mjs, which then report every stray access, undefined operation or race. Values are checked by
 // the tests in TypeScript.
+//
+// `driver <set> <reference>` instead runs the products of one set in bf16 and int8, compares them with those of another and prints
+// a digest of their bits: for machines without Node, emulated ones for instance.
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <initializer_list>
-#include <memory>
-#include <set>
-#include <stdexcept>
-#include <string>
 #include <thread>
 #include <vector>
 
-#include "../runtime/instruction_sets.h"
 #include "../runtime/precision.h"
 #include "../runtime/threads.h"
+#include "call.h"
 
 using namespace moekit;
 
 namespace {
-
-using Ints = std::vector<int32_t>;
-
-std::set<std::string> called;
-
-// Arguments of one call and the memory behind them.
-class Call {
- public:
-  explicit Call(const char* kernel) : kernel_(kernel) { called.insert(kernel); }
-
-  Call& floats(int64_t count) {
-    float* x = memory<float>(count);
-    for (int64_t i = 0; i < count; i++) x[i] = static_cast<float>((i * 37 + 11) % 101) / 50 - 1;
-    return push(Kind::float32, x, count);
-  }
-  Call& floats(std::initializer_list<int64_t> counts) {
-    for (int64_t count : counts) floats(count);
-    return *this;
-  }
-  Call& ints(const Ints& values) {
-    int32_t* x = memory<int32_t>(values.size());
-    for (size_t i = 0; i < values.size(); i++) x[i] = values[i];
-    return push(Kind::int32, x, values.size());
-  }
-  Call& bytes(int64_t count) {
-    uint8_t* x = memory<uint8_t>(count);
-    for (int64_t i = 0; i < count; i++) x[i] = i % 2;
-    return push(Kind::uint8, x, count);
-  }
-  Call& none() { return push(Kind::absent, nullptr, 0); }
-  Call& numbers(const std::vector<double>& values) {
-    for (double value : values) push(Kind::number, nullptr, 0, value);
-    return *this;
-  }
-
-  void run(const InstructionSet& set) const { set.kernels[index()](args_); }
-  void mustFail(const InstructionSet& set) const {
-    try {
-      run(set);
-    } catch (const std::invalid_argument&) {
-      return;
-    }
-    fail("took arguments that it must refuse");
-  }
-
- private:
-  // Exactly as much as asked for; nothing where there is nothing to hold, as in Node.
-  template <class T>
-  T* memory(int64_t count) {
-    if (count == 0) return nullptr;
-    kept_.emplace_back(std::malloc(count * sizeof(T)), std::free);
-    return static_cast<T*>(kept_.back().get());
-  }
-  Call& push(Kind kind, void* data, int64_t length, double number = 0) {
-    args_.list[args_.count++] = {kind, data, length, number};
-    return *this;
-  }
-  int index() const {
-    for (int i = 0; i < kernelCount; i++) {
-      if (std::strcmp(kernelNames[i], kernel_) == 0) return i;
-    }
-    fail("is no kernel");
-  }
-  [[noreturn]] void fail(const char* what) const {
-    std::fprintf(stderr, "driver: %s %s\n", kernel_, what);
-    std::exit(1);
-  }
-
-  const char* kernel_;
-  Args args_;
-  std::vector<std::shared_ptr<void>> kept_;
-};
 
 void products(const InstructionSet& set) {
   for (int64_t m : {1, 2, 7, 13, 100}) {
@@ -105,6 +31,8 @@ void products(const InstructionSet& set) {
       }
     }
   }
+  // Larger than a block in rows and depth.
+  Call("matmul").floats({1030 * 520, 520 * 33, 1030 * 33}).numbers({1, 1030, 33, 520, 0, 0, 0, 0}).run(set);
   Call("matmul").floats({6, 6, 3}).numbers({1, 2, 2, 3, 0, 0, 0, 0}).mustFail(set);
 }
 
@@ -174,12 +102,13 @@ void packedWeights(const InstructionSet& set) {
   struct Format { int64_t unit, bytes; };
   const Format formats[] = {{1, 2}, {1, 2}, {1, 1}, {32, 34}, {32, 18}, {32, 20}, {32, 22}, {32, 24}, {256, 144}, {256, 176}, {256, 210}, {32, 17}, {256, 84}, {256, 110}, {32, 18}, {256, 136}};
   for (int f = 0; f < 16; f++) {
-    const int64_t I = formats[f].unit == 1 ? 67 : formats[f].unit, rowBytes = I / formats[f].unit * formats[f].bytes;
-    for (int64_t N : {0, 1, 3, 7, 25}) {
+    const int64_t I = formats[f].unit == 1 ? 67 : formats[f].unit == 32 ? 160 : formats[f].unit, rowBytes = I / formats[f].unit * formats[f].bytes;
+    const bool signs = f != 11;  // mxfp4 has bytes of exponents
+    for (int64_t N : {0, 1, 7, 8, 25}) {
       for (int64_t O : {1, 5, 70}) {
         const std::vector<double> sizes{double(N), double(O), double(I), double(f)};
-        Call("packedMatmul").floats(N * I).bytes(O * rowBytes).floats(N * O).numbers(sizes).run(set);
-        Call("packedMatmulInput").floats(N * O).bytes(O * rowBytes).floats(N * I).numbers(sizes).run(set);
+        Call("packedMatmul").floats(N * I).bytes(O * rowBytes, signs).floats(N * O).numbers(sizes).run(set);
+        Call("packedMatmulInput").floats(N * O).bytes(O * rowBytes, signs).floats(N * I).numbers(sizes).run(set);
       }
     }
     Call("packBlocks").floats(70 * I).bytes(70 * rowBytes).ints({0}).numbers({double(f)}).run(set);
@@ -193,7 +122,7 @@ void packedWeights(const InstructionSet& set) {
       const auto arguments = [&](const char* kernel) {
         Call call(kernel);
         call.floats(N * D);
-        (gated ? call.bytes(E * F * rowBytes) : call.none()).bytes(E * F * rowBytes).bytes(E * D * rowBytes);
+        (gated ? call.bytes(E * F * rowBytes, signs) : call.none()).bytes(E * F * rowBytes, signs).bytes(E * D * rowBytes, signs);
         (gated ? call.floats(E * F) : call.none()).floats({E * F, E * D}).ints(offsets).numbers({double(N), double(E), double(D), double(F), double(f), double(f), double(f)});
         return call;
       };
@@ -333,9 +262,35 @@ void everything() {
   }
 }
 
+const InstructionSet& setOf(const char* name) {
+  for (int i = 0; i < instructionSetCount; i++) {
+    if (std::strcmp(instructionSets[i].name, name) == 0 && instructionSets[i].supported()) return instructionSets[i];
+  }
+  std::fprintf(stderr, "driver: this machine has no set %s\n", name);
+  std::exit(1);
+}
+
+void compareProducts(const InstructionSet& set, const InstructionSet& reference) {
+  comparison.reference = &reference;
+  for (const char* name : {"bf16", "int8"}) {
+    choosePrecision(name);
+    if (!roundsToInt8()) products(set);
+    if (!roundsToInt8()) experts(set);
+    packedWeights(set);
+    std::printf("driver: %s in %s agrees with %s: %lld calls, %lld to the bit; digest %016llx\n", set.name, name, reference.name, static_cast<long long>(comparison.calls),
+                static_cast<long long>(comparison.same), static_cast<unsigned long long>(comparison.digest));
+    std::fflush(stdout);
+    comparison = {&reference};
+  }
+}
+
 }  // namespace
 
-int main() {
+int main(int count, char** names) {
+  if (count == 3) {
+    compareProducts(setOf(names[1]), setOf(names[2]));
+    return 0;
+  }
   for (int count : {1, 3}) {
     setThreads(count);
     everything();
