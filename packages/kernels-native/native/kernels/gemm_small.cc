@@ -7,6 +7,9 @@ namespace moekit {
 namespace MOEKIT_ISA {
 namespace {
 
+// How many rows of B (or of B^T) ahead memory is fetched: keys and values of one head are pieces that lie apart.
+constexpr int64_t kRowsAhead = 16;
+
 // Rows of B^T lie along k: dot products of R rows of A with C rows of B^T.
 template <class P, int R, int C>
 inline void dots(const Gemm& g, int64_t i, int64_t j) {
@@ -24,6 +27,7 @@ inline void dots(const Gemm& g, int64_t i, int64_t j) {
     for (int r = 0; r < R; r++) x[r] = P::value(read(a + r * g.aRow + k));
 #pragma GCC unroll 8
     for (int c = 0; c < C; c++) {
+      __builtin_prefetch(b + (c + kRowsAhead) * g.bCol + k);
       const Vec y = P::value(read(b + c * g.bCol + k));
 #pragma GCC unroll 8
       for (int r = 0; r < R; r++) sums[r][c] = fma(x[r], y, sums[r][c]);
@@ -61,6 +65,8 @@ inline void strip(const Gemm& g, int64_t i, int64_t j) {
     sums[r][1] = g.add ? load(c + r * g.ldc + kWidth) : zero();
   }
   for (int64_t k = 0; k < g.k; k++) {
+    __builtin_prefetch(b + (k + kRowsAhead) * g.bRow);
+    __builtin_prefetch(b + (k + kRowsAhead) * g.bRow + kWidth);
     const Vec b0 = P::value(load(b + k * g.bRow)), b1 = P::value(load(b + k * g.bRow + kWidth));
 #pragma GCC unroll 8
     for (int r = 0; r < R; r++) {

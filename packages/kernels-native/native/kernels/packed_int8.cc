@@ -42,9 +42,9 @@ void packWeights(const PackedMatrix& w, int64_t from, int64_t count, const Weigh
   for (int o = 0; o < kColumns; o++) F::scales(w.row(from + least(o, count - 1)), blocks, scales.scale + o * scales.stride, scales.offset + o * scales.stride);
   transposeGroups(scales.scale, scales.groups, scales.stride, panel.scale);
   if (F::kOffset) transposeGroups(scales.offset, scales.groups, scales.stride, panel.offset);
-  for (int64_t i = 0; i * 64 < w.columns; i++) {
+  for (int i = 0; i * 64 < w.columns; i++) {
     Vec r[kColumns];
-    for (int o = 0; o < kColumns; o++) r[o] = floatOf(panelBytes<F>(bytesOf64<F>(w.row(from + least(o, count - 1)), i, blocks)));
+    for (int o = 0; o < kColumns; o++) r[o] = floatOf(panelBytes<F>(bytesOf64<F>(w.row(from + least(o, count - 1)), i, w.columns)));
     transpose(r);
     for (int j = 0; j < kColumns; j++) store(reinterpret_cast<float*>(panel.codes + (i * kColumns + j) * 64), r[j]);
   }
@@ -146,7 +146,8 @@ constexpr __mmask16 kFirstLanes = F::kGroup == 16 ? 0x1111 : 0x0101;
 // Adds `Vectors` times 64 numbers of a row of W, which lie in 16 groups, times those of R rows of x.
 template <class F, int R, int Vectors>
 inline void addGroups(Vec (&sums)[R][2], const PackedMatrix& w, const uint8_t* row, const RowScales<F>& scales, const RoundedRows& a, int64_t group, int vectors) {
-  const int64_t first = group * F::kGroup / 64, blocks = w.columns / F::kBlock;
+  const int64_t first = group * F::kGroup;
+  const uint8_t* from = row + first / F::kBlock * F::kBytes;
   const Vec scale = load(scales.scale + group);
   Vec both[R];
   IntVec start[R];
@@ -159,11 +160,11 @@ inline void addGroups(Vec (&sums)[R][2], const PackedMatrix& w, const uint8_t* r
 #pragma GCC unroll 8
   for (int i = 0; i < Vectors; i++) {
     if (i == vectors) break;
-    const IntVec q = bytesOf64<F>(row, first + i, blocks), lanes = addInt(groupOfLane<F>(), broadcastInt(i * 64 / F::kGroup));
+    const IntVec q = bytesOf64<F>(from, i, w.columns - first), lanes = addInt(groupOfLane<F>(), broadcastInt(i * 64 / F::kGroup));
 #pragma GCC unroll 8
     for (int r = 0; r < R; r++) {
       const IntVec begin = F::kZero == 0 ? broadcastInt(0) : _mm512_maskz_permutexvar_epi32(kFirstLanes<F>, lanes, start[r]);
-      const IntVec total = _mm512_dpbusd_epi32(begin, q, _mm512_loadu_si512(a.codes + r * a.stride + (first + i) * 64));
+      const IntVec total = _mm512_dpbusd_epi32(begin, q, _mm512_loadu_si512(a.codes + r * a.stride + first + i * 64));
       sums[r][i % 2] = fma(toFloat(total), _mm512_permutexvar_ps(lanes, both[r]), sums[r][i % 2]);
     }
   }

@@ -36,7 +36,7 @@ constexpr int groupsOf() {
 }
 
 // How far ahead of the row in use memory is fetched.
-constexpr int64_t kAhead = 4096;
+constexpr int64_t kAhead = 8192;
 
 // Scales and offsets of rows of weights, by group, and zeros for a vector of them behind each row.
 template <class F>
