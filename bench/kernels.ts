@@ -67,10 +67,13 @@ async function measure(work: Work, runs: number, torch?: LinePeer, onnxruntime?:
   };
   run();
   run();
+  await peersAtRest();
   for (let round = 0; round < runs; round++) own.push(clock(run));
   // A peer keeps one work at a time, so its rounds follow each other; ours before and after show whether the machine changed.
   for (const name of work.torch) for (let round = 0; round <= runs; round++) await askPeer(torch, [name]);
+  await peersAtRest();
   for (let round = 0; round <= runs && work.onnxruntime; round++) await askPeer(onnxruntime, [work.onnxruntime]);
+  await peersAtRest();
   for (let round = 0; round < runs; round++) own.push(clock(run));
   dispose();
   native.setNativePrecision("f32");
@@ -88,6 +91,9 @@ function factsOf({ flops }: Work, ms: number, others: Map<string, number[]>): Re
   }
   return facts;
 }
+
+/** Threads of the peers spin for a while after their work, on the cores that the next one needs. */
+const peersAtRest = () => new Promise((resolve) => setTimeout(resolve, 300));
 
 const push = (map: Map<string, number[]>, key: string, value: number) => void map.set(key, [...(map.get(key) ?? []), value]);
 
