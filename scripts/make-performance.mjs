@@ -76,13 +76,17 @@ function roofline() {
   const label = (x, y, text, style = "") => `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" paint-order="stroke" stroke="white" stroke-width="4" ${style}>${text}</text>`;
   const roofs = [["f32", f32], ["bf16", bf16]].filter(([, rate]) => rate).flatMap(([name, rate]) => [
     line(xAt(rate / read), yAt(rate), xAt(X_RANGE[1]), yAt(rate), 'stroke="#555"'),
-    label(xAt(X_RANGE[1]) - 4, yAt(rate) - 6, `${name}: ${Math.round(rate)} GFLOP/s in registers`, 'text-anchor="end"'),
+    label(xAt(X_RANGE[1]) - 4, yAt(rate) - 6, `${name}: ${Math.round(rate)} in registers`, 'text-anchor="end"'),
   ]);
   const top = bf16 ?? f32;
   const slope = line(xAt(X_RANGE[0]), yAt(read * X_RANGE[0]), xAt(top / read), yAt(top), 'stroke="#555"');
   const dots = kernels.results.filter(({ facts }) => facts["GFLOP/s"]).map(({ name, ms, facts }) => {
     const [x, y] = [xAt((facts["GFLOP/s"] * ms * 1e6) / bytesOf(name)), yAt(facts["GFLOP/s"])];
-    return `<circle cx="${x.toFixed(1)}" cy="${y.toFixed(1)}" r="5" fill="${name.endsWith("bf16") ? "#c2410c" : "#1d4ed8"}"/>${label(x - 9, y + 4, `${name}: ${Math.round(facts["GFLOP/s"])}`, 'text-anchor="end"')}`;
+    // Forward on the left, with backward, which has about the same place, on the right.
+    const isLeft = name.startsWith("MoE forward ") && !name.includes("backward");
+    const text = `${name.replace("MoE forward and backward", "with backward")}: ${Math.round(facts["GFLOP/s"])}`;
+    const color = name.endsWith("bf16") ? "#c2410c" : "#1d4ed8";
+    return `<circle cx="${x.toFixed(1)}" cy="${y.toFixed(1)}" r="5" fill="${color}"/>${label(isLeft ? x - 9 : x + 9, y + 4, text, isLeft ? 'text-anchor="end"' : "")}`;
   });
   const ticks = [
     ...[1, 4, 16, 64, 256].map((value) => label(xAt(value), HEIGHT - MARGIN + 18, value, 'text-anchor="middle"')),
