@@ -1,4 +1,5 @@
 /** Formats of 4-bit codes that stand for a fixed list of uneven steps, bit for bit those of ggml; little-endian. */
+import { byBlocks } from "./by-blocks.js";
 import { halfAt, setHalf } from "./half-bytes.js";
 import { extremeOf, nearest, TINY } from "./k-encode.js";
 import type { PackedFormat } from "./packed-matrix.js";
@@ -43,9 +44,7 @@ export const iq4_xs: PackedFormat = {
   name: "iq4_xs",
   blockSize: 8 * PART,
   blockBytes: 136,
-  encode: (values, bytes) => {
-    for (let at = 0, to = 0; at < values.length; at += 8 * PART, to += 136) encodeBlock(values.subarray(at, at + 8 * PART), bytes.subarray(to, to + 136));
-  },
+  encode: byBlocks(8 * PART, 136, encodeBlock),
   decode: (bytes, values) => {
     for (let at = 0, from = 0; at < values.length; at += 8 * PART, from += 136) {
       const d = halfAt(bytes, from);

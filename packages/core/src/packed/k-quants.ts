@@ -1,4 +1,5 @@
 /** Formats of blocks of 256 numbers with packed scales, bit for bit those of ggml; little-endian. */
+import { byBlocks } from "./by-blocks.js";
 import { halfAt } from "./half-bytes.js";
 import { encodeAffine, encodeSymmetric } from "./k-encode.js";
 import type { PackedFormat } from "./packed-matrix.js";
@@ -30,9 +31,7 @@ export const q6_K: PackedFormat = {
   name: "q6_K",
   blockSize: BLOCK,
   blockBytes: 210,
-  encode: (values, bytes) => {
-    for (let at = 0, to = 0; at < values.length; at += BLOCK, to += 210) encodeSymmetric(values.subarray(at, at + BLOCK), bytes.subarray(to, to + 210));
-  },
+  encode: byBlocks(BLOCK, 210, encodeSymmetric),
   decode: (bytes, values) => {
     for (let at = 0, from = 0; at < values.length; at += BLOCK, from += 210) {
       const d = halfAt(bytes, from + 208);
@@ -57,9 +56,7 @@ function affineBlocks(name: string, bits: 4 | 5): PackedFormat {
     name,
     blockSize: BLOCK,
     blockBytes,
-    encode: (values, bytes) => {
-      for (let at = 0, to = 0; at < values.length; at += BLOCK, to += blockBytes) encodeAffine(values.subarray(at, at + BLOCK), bytes.subarray(to, to + blockBytes), bits);
-    },
+    encode: byBlocks(BLOCK, blockBytes, (values, bytes) => encodeAffine(values, bytes, bits)),
     decode: (bytes, values) => {
       for (let at = 0, from = 0; at < values.length; at += BLOCK, from += blockBytes) {
         const [d, dmin] = [halfAt(bytes, from), halfAt(bytes, from + 2)];

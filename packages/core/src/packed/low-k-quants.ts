@@ -1,4 +1,5 @@
 /** Formats of blocks of 256 numbers with two and three bits each, bit for bit those of ggml; little-endian. */
+import { byBlocks } from "./by-blocks.js";
 import { halfAt } from "./half-bytes.js";
 import { encodeThreeBits, encodeTwoBits } from "./low-k-encode.js";
 import type { PackedFormat } from "./packed-matrix.js";
@@ -16,9 +17,7 @@ export const q2_K: PackedFormat = {
   name: "q2_K",
   blockSize: BLOCK,
   blockBytes: 84,
-  encode: (values, bytes) => {
-    for (let at = 0, to = 0; at < values.length; at += BLOCK, to += 84) encodeTwoBits(values.subarray(at, at + BLOCK), bytes.subarray(to, to + 84));
-  },
+  encode: byBlocks(BLOCK, 84, encodeTwoBits),
   decode: (bytes, values) => {
     for (let at = 0, from = 0; at < values.length; at += BLOCK, from += 84) {
       const [d, dmin] = [halfAt(bytes, from + 80), halfAt(bytes, from + 82)];
@@ -41,9 +40,7 @@ export const q3_K: PackedFormat = {
   name: "q3_K",
   blockSize: BLOCK,
   blockBytes: 110,
-  encode: (values, bytes) => {
-    for (let at = 0, to = 0; at < values.length; at += BLOCK, to += 110) encodeThreeBits(values.subarray(at, at + BLOCK), bytes.subarray(to, to + 110));
-  },
+  encode: byBlocks(BLOCK, 110, encodeThreeBits),
   decode: (bytes, values) => {
     for (let at = 0, from = 0; at < values.length; at += BLOCK, from += 110) {
       const d = halfAt(bytes, from + 108);
