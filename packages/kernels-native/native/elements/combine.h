@@ -34,21 +34,37 @@ inline void combineAll(const Strides<2>& s, const T* a, const T* b, Out* out, co
 }
 
 template <class T>
-inline const T* array(const Args& args, int i, int64_t length);
+inline T* array(const Args& args, int i, int64_t length);
 template <>
-inline const float* array<float>(const Args& args, int i, int64_t length) { return args.floats(i, length); }
+inline float* array<float>(const Args& args, int i, int64_t length) { return args.floats(i, length); }
 template <>
-inline const int32_t* array<int32_t>(const Args& args, int i, int64_t length) { return args.ints(i, length); }
+inline int32_t* array<int32_t>(const Args& args, int i, int64_t length) { return args.ints(i, length); }
 template <>
-inline const uint8_t* array<uint8_t>(const Args& args, int i, int64_t length) { return args.bytes(i, length); }
+inline uint8_t* array<uint8_t>(const Args& args, int i, int64_t length) { return args.bytes(i, length); }
 
-// An array, or a single number that `number` keeps.
-template <class T>
-inline const T* operand(const Args& args, int i, int64_t length, T* number) {
-  if (args.list[i].kind != Kind::number) return array<T>(args, i, length);
-  *number = static_cast<T>(args.number(i));
-  return number;
-}
+// Arguments i to i + 2 (two arrays or single numbers, and what comes out), then the strides of both.
+template <class T, class Out = T>
+class Operands {
+ public:
+  Operands(const Args& args, int i) : s_(args, i + 3), a_(operand(args, i, 0)), b_(operand(args, i + 1, 1)), out_(array<Out>(args, i + 2, s_.total())) {}
+
+  template <class F>
+  void combine(const F& f) const {
+    if (s_.total() > 0) combineAll(s_, a_, b_, out_, f);
+  }
+
+ private:
+  const T* operand(const Args& args, int i, int which) {
+    if (args.list[i].kind != Kind::number) return array<T>(args, i, s_.reach(which));
+    numbers_[which] = static_cast<T>(args.number(i));
+    return numbers_ + which;
+  }
+
+  Strides<2> s_;
+  T numbers_[2];
+  const T *a_, *b_;
+  Out* out_;
+};
 
 }  // namespace MOEKIT_ISA
 }  // namespace moekit

@@ -75,68 +75,43 @@ void unary(const Args& args) {
 
 // binary(function, a, b, out, rank, sizes..., strides of a..., strides of b...)
 void binary(const Args& args) {
-  const Strides<2> s(args, 4);
-  float numbers[2];
-  const float* a = operand(args, 1, s.reach(0), numbers);
-  const float* b = operand(args, 2, s.reach(1), numbers + 1);
-  float* out = args.floats(3, s.total());
-  if (s.total() == 0) return;
+  const Operands<float> both(args, 1);
   // Those that integers do not have.
   switch (args.integer(0)) {
-    case 6: return combineAll(s, a, b, out, [](float x, float y) { return x / y; });
-    case 7: return combineAll(s, a, b, out, [](float x, float slope) { return x < 0 ? x * slope : x; });
-    case 8: return combineAll(s, a, b, out, [](float dy, float y) { return y >= 0 ? dy : dy * (y + 1); });
+    case 6: return both.combine([](float x, float y) { return x / y; });
+    case 7: return both.combine([](float x, float slope) { return x < 0 ? x * slope : x; });
+    case 8: return both.combine([](float dy, float y) { return y >= 0 ? dy : dy * (y + 1); });
   }
-  withArithmetic<float>(args.integer(0), [&](const auto& f) { combineAll(s, a, b, out, f); });
+  withArithmetic<float>(args.integer(0), [&](const auto& f) { both.combine(f); });
 }
 
 // The same for int32; sums and products wrap around.
 void binaryInt(const Args& args) {
-  const Strides<2> s(args, 4);
-  int32_t numbers[2];
-  const auto* a = operand(args, 1, s.reach(0), numbers);
-  const auto* b = operand(args, 2, s.reach(1), numbers + 1);
-  int32_t* out = args.ints(3, s.total());
-  if (s.total() == 0) return;
+  const Operands<int32_t> both(args, 1);
   withArithmetic<int64_t>(args.integer(0), [&](const auto& f) {
-    combineAll(s, a, b, out, [&](int32_t x, int32_t y) { return static_cast<int32_t>(static_cast<uint32_t>(f(x, y))); });
+    both.combine([&](int32_t x, int32_t y) { return static_cast<int32_t>(static_cast<uint32_t>(f(x, y))); });
   });
 }
 
 // compare(function, a, b, out, rank, ...): bytes of 0 and 1.
 void compare(const Args& args) {
-  const Strides<2> s(args, 4);
-  float numbers[2];
-  const float* a = operand(args, 1, s.reach(0), numbers);
-  const float* b = operand(args, 2, s.reach(1), numbers + 1);
-  uint8_t* out = args.bytes(3, s.total());
-  if (s.total() == 0) return;
-  withComparison<float>(args.integer(0), [&](const auto& f) { combineAll(s, a, b, out, f); });
+  const Operands<float, uint8_t> both(args, 1);
+  withComparison<float>(args.integer(0), [&](const auto& f) { both.combine(f); });
 }
 
 void compareInt(const Args& args) {
-  const Strides<2> s(args, 4);
-  int32_t numbers[2];
-  const int32_t* a = operand(args, 1, s.reach(0), numbers);
-  const int32_t* b = operand(args, 2, s.reach(1), numbers + 1);
-  uint8_t* out = args.bytes(3, s.total());
-  if (s.total() == 0) return;
-  withComparison<int32_t>(args.integer(0), [&](const auto& f) { combineAll(s, a, b, out, f); });
+  const Operands<int32_t, uint8_t> both(args, 1);
+  withComparison<int32_t>(args.integer(0), [&](const auto& f) { both.combine(f); });
 }
 
 // compareBytes(function, a, b, out, rank, ...): of bytes that are 0 or 1, "and" is 6 and "or" is 7.
 void compareBytes(const Args& args) {
-  const Strides<2> s(args, 4);
-  uint8_t numbers[2];
-  const uint8_t* a = operand(args, 1, s.reach(0), numbers);
-  const uint8_t* b = operand(args, 2, s.reach(1), numbers + 1);
-  uint8_t* out = args.bytes(3, s.total());
-  if (s.total() == 0) return;
+  const Operands<uint8_t> both(args, 1);
   switch (args.integer(0)) {
-    case 6: return combineAll(s, a, b, out, [](uint8_t x, uint8_t y) -> uint8_t { return x & y; });
-    case 7: return combineAll(s, a, b, out, [](uint8_t x, uint8_t y) -> uint8_t { return x | y; });
+    case 6: return both.combine([](uint8_t x, uint8_t y) -> uint8_t { return x & y; });
+    case 7: return both.combine([](uint8_t x, uint8_t y) -> uint8_t { return x | y; });
   }
-  withComparison<uint8_t>(args.integer(0), [&](const auto& f) { combineAll(s, a, b, out, f); });
+  withComparison<uint8_t>(args.integer(0), [&](const auto& f) { both.combine(f); });
 }
 
 // selectElements(condition, yes, no, out, count), of floats or ints.

@@ -73,12 +73,7 @@ void classify(const Args& args) {
 
 // power(a, b, out, rank, sizes..., strides of a..., strides of b...)
 void power(const Args& args) {
-  const Strides<2> s(args, 3);
-  float numbers[2];
-  const float* a = operand(args, 0, s.reach(0), numbers);
-  const float* b = operand(args, 1, s.reach(1), numbers + 1);
-  float* out = args.floats(2, s.total());
-  if (s.total() > 0) combineAll(s, a, b, out, [](float x, float y) { return static_cast<float>(exact::pow(x, y)); });
+  Operands<float>(args, 0).combine([](float x, float y) { return static_cast<float>(exact::pow(x, y)); });
 }
 
 }  // namespace MOEKIT_ISA

@@ -5,6 +5,19 @@
 namespace moekit {
 namespace MOEKIT_ISA {
 
+#if !defined(__AVX512F__)
+// As in vec_avx512.h: rows whose columns are stored at a time, column l of them to `to + l * stride`.
+constexpr int kLines = kWidth;
+inline void storeColumns(const Vec* r, float* to, int64_t stride) {
+  Vec t[kWidth];
+#pragma GCC unroll 8
+  for (int l = 0; l < kWidth; l++) t[l] = r[l];
+  transpose(t);
+#pragma GCC unroll 8
+  for (int l = 0; l < kWidth; l++) store(to + l * stride, t[l]);
+}
+#endif
+
 // A panel is [units of depth][width]: `width` lines side by side, rows of A or columns of B. Numbers of a line are `along`
 // apart, lines `across`; lines past `count` and numbers past `depth` are 0. Stores are whole vectors in an order in which
 // whatever goes past the end of a row of the panel is overwritten afterwards: panels need kWidth floats of room behind them.

@@ -90,16 +90,5 @@ inline void transpose(Vec* r) {
   for (int i = 0; i < 4; i++) r[i] = t[i];
 }
 
-// Rows whose columns are stored at a time: column l of them goes to `to + l * stride`.
-constexpr int kLines = kWidth;
-inline void storeColumns(const Vec* r, float* to, int64_t stride) {
-  Vec t[kWidth];
-#pragma GCC unroll 8
-  for (int l = 0; l < kWidth; l++) t[l] = r[l];
-  transpose(t);
-#pragma GCC unroll 8
-  for (int l = 0; l < kWidth; l++) store(to + l * stride, t[l]);
-}
-
 }  // namespace scalar
 }  // namespace moekit
