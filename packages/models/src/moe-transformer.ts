@@ -1,8 +1,8 @@
 /** B sequences of S tokens, T = B S, D model width, V vocabulary. */
 import * as tf from "@tensorflow/tfjs";
-import { constantVariable, gatherRows, packedGatherRows, ShapeError, tidy, weightVariable, type ForwardOptions, type LanguageModel, type LayerRouting, type RouteContext, type RoutingTrace } from "@moekit/core";
+import { constantVariable, ShapeError, tidy, weightVariable, type ForwardOptions, type LanguageModel, type LayerRouting, type RouteContext, type RoutingTrace } from "@moekit/core";
 import { DecoderLayer } from "./blocks/decoder-layer.js";
-import { Linear, project } from "./blocks/linear.js";
+import { Linear, lookUp, project } from "./blocks/linear.js";
 import { ZERO_INIT, type ModelInit } from "./blocks/model-init.js";
 import { PackedWeight } from "./blocks/packed-weight.js";
 import { createNorm, type Norm } from "./blocks/norm.js";
@@ -104,10 +104,9 @@ export class MoeTransformer implements LanguageModel {
 
   private embed(ids_T: tf.Tensor1D): tf.Tensor2D {
     const table = this.embedding.weight;
-    if (table instanceof PackedWeight) return packedGatherRows(table.matrix, ids_T);
     const { padTokenId } = this.config;
-    const rows_TD = gatherRows(table as tf.Tensor2D, ids_T);
-    return padTokenId === undefined ? rows_TD : withoutPaddingGradient(rows_TD, ids_T, padTokenId);
+    const rows_TD = lookUp(table, ids_T);
+    return padTokenId === undefined || table instanceof PackedWeight ? rows_TD : withoutPaddingGradient(rows_TD, ids_T, padTokenId);
   }
 
   private project(hidden_BSD: tf.Tensor3D): tf.Tensor3D {

@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import type { Tensor1D, Tensor2D, Variable } from "@tensorflow/tfjs";
-import { constantVariable, linear, packedMatmul, weightVariable } from "@moekit/core";
+import { constantVariable, gatherRows, linear, packedGatherRows, packedMatmul, weightVariable } from "@moekit/core";
 import type { MatrixInit } from "./model-init.js";
 import { PackedWeight } from "./packed-weight.js";
 
@@ -18,6 +18,11 @@ export class Linear {
   forward(x: Tensor2D): Tensor2D {
     return project(x, this.weight, this.bias);
   }
+}
+
+/** Rows of a table. @param ids - `[T]` int32. @returns `[T, D]` */
+export function lookUp(table: Variable | PackedWeight, ids: Tensor1D): Tensor2D {
+  return table instanceof PackedWeight ? packedGatherRows(table.matrix, ids) : gatherRows(table as Tensor2D, ids);
 }
 
 /** `x W^T + b`. */

@@ -1,7 +1,7 @@
 /** B sequences, S tokens of an input, U tokens of an output, D model width, V vocabulary. */
 import * as tf from "@tensorflow/tfjs";
-import { gatherRows, packedGatherRows, ShapeError, tidy, weightVariable, type RouteContext, type RoutingTrace } from "@moekit/core";
-import { Linear, project } from "../blocks/linear.js";
+import { ShapeError, tidy, weightVariable, type RouteContext, type RoutingTrace } from "@moekit/core";
+import { Linear, lookUp, project } from "../blocks/linear.js";
 import { ZERO_INIT, type ModelInit } from "../blocks/model-init.js";
 import { PackedWeight } from "../blocks/packed-weight.js";
 import type { EncoderDecoderConfig } from "./config.js";
@@ -121,8 +121,7 @@ export class EncoderDecoder {
 }
 
 function rowsOf({ weight }: EncoderDecoder["embedding"], ids: tf.Tensor2D): tf.Tensor2D {
-  const ids_T: tf.Tensor1D = tf.reshape(ids, [ids.size]);
-  return weight instanceof PackedWeight ? packedGatherRows(weight.matrix, ids_T) : gatherRows(weight as tf.Tensor2D, ids_T);
+  return lookUp(weight, tf.reshape(ids, [ids.size]));
 }
 
 function checkIds(method: string, ids: tf.Tensor2D): void {

@@ -1,11 +1,10 @@
 /** B sequences, T tokens of all of them, D model width, F feed-forward width, E experts, N rows sorted by expert. */
 import * as tf from "@tensorflow/tfjs";
-import { expertMlp, LocalDispatcher, packedExpertMlp, weightVariable, type DispatchPlan, type ExpertBank, type PackedMatrix, type RouteContext, type TokenChoice } from "@moekit/core";
-import { ExpertCache } from "../blocks/expert-cache.js";
+import { expertMlp, LocalDispatcher, weightVariable, type DispatchPlan, type ExpertBank, type RouteContext, type TokenChoice } from "@moekit/core";
 import { jitter } from "../blocks/jitter.js";
 import { Linear } from "../blocks/linear.js";
 import type { ModelInit } from "../blocks/model-init.js";
-import { PackedWeight } from "../blocks/packed-weight.js";
+import { PackedExperts } from "../blocks/packed-experts.js";
 import type { EncoderDecoderFeedForward } from "./config.js";
 import { limitBySequence } from "./sequence-capacity.js";
 import { SwitchRouter } from "./switch-router.js";
@@ -62,36 +61,6 @@ class PlainExperts implements ExpertBank {
   }
 }
 
-/** The same with packed matrices. */
-class PackedPlainExperts implements ExpertBank {
-  /** `[E, F, D]` */
-  readonly up: PackedWeight;
-  /** `[E, D, F]` */
-  readonly down: PackedWeight;
-  /** Where experts stay in their file. */
-  readonly cache?: ExpertCache;
-
-  constructor(
-    private readonly config: EncoderDecoderFeedForward,
-    hiddenSize: number,
-    staysInFile = false,
-  ) {
-    this.up = new PackedWeight([config.numExperts, config.width, hiddenSize]);
-    this.down = new PackedWeight([config.numExperts, hiddenSize, config.width]);
-    if (staysInFile) this.cache = new ExpertCache([this.up, this.down]);
-  }
-
-  get numExperts(): number {
-    return this.config.numExperts;
-  }
-
-  forward(x_ND: tf.Tensor2D, { offsets }: Pick<DispatchPlan, "offsets">): tf.Tensor2D {
-    const { activation } = this.config;
-    const compute = (rows_ND: tf.Tensor2D, [up, down]: readonly PackedMatrix[], ends: tf.Tensor1D) => packedExpertMlp(rows_ND, { up: up!, down: down! }, ends, { activation });
-    return this.cache ? this.cache.forward(x_ND, offsets, compute) : compute(x_ND, [this.up.matrix, this.down.matrix], offsets);
-  }
-}
-
 /** Experts that take at most `capacity` tokens of a sequence; a token that finds no place gets 0. */
 export class SwitchFeedForward {
   readonly router: SwitchRouter;
@@ -105,7 +74,7 @@ export class SwitchFeedForward {
     init: ModelInit,
   ) {
     this.router = new SwitchRouter(config, hiddenSize, `${stream}.router`, init);
-    this.experts = init.packed ? new PackedPlainExperts(config, hiddenSize, init.staysInFile) : new PlainExperts(config, hiddenSize, `${stream}.experts`, init);
+    this.experts = init.packed ? new PackedExperts(config, hiddenSize, { gated: false, activation: config.activation, staysInFile: init.staysInFile }) : new PlainExperts(config, hiddenSize, `${stream}.experts`, init);
   }
 
   /** @param taken - `[B, E]` choices of the tokens before these; see {@link limitBySequence}. */
