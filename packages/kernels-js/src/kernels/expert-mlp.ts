@@ -12,14 +12,16 @@ import { addToRows, sumRows } from "../math/rows.js";
 import { bankMatrix, clearTail, type Segment, segmentsOf } from "./grouped-matmul.js";
 
 export const expertMlpKernels: JsKernels = {
-  MoekitExpertMlp: (host, inputs, { activation }) => {
-    const { x, offsets } = inputs;
+  MoekitExpertMlp: (host, inputs, { activation, keep }) => {
+    const { x, gate, up, offsets } = inputs;
     const y = host.allocate(x!.shape);
+    const before = keep ? host.allocate([x!.shape[0]!, (gate ? 2 : 1) * up!.shape[1]!]) : undefined;
     for (const segment of segmentsOf(host, offsets!)) {
-      if (segment.rows > 0) forwardExpert(host, inputs, segment, activations[activation as string]!, y);
+      if (segment.rows > 0) forwardExpert(host, inputs, segment, activations[activation as string]!, y, before);
     }
-    clearTail(host, y, offsets!);
-    return [y];
+    const outputs = before ? [y, before] : [y];
+    for (const output of outputs) clearTail(host, output, offsets!);
+    return outputs;
   },
 
   MoekitExpertMlpGrad: (host, inputs, { activation }) => {
@@ -39,7 +41,7 @@ const DIFFERENTIABLE = ["x", "gate", "up", "down", "gateBias", "upBias", "downBi
 
 type Gradients = Partial<Record<(typeof DIFFERENTIABLE)[number], TensorInfo>> & { x: TensorInfo; up: TensorInfo; down: TensorInfo };
 
-function forwardExpert(host: HostTensors, inputs: KernelInputs, segment: Segment, activation: Activation, y: TensorInfo): void {
+function forwardExpert(host: HostTensors, inputs: KernelInputs, segment: Segment, activation: Activation, y: TensorInfo, before?: TensorInfo): void {
   const { down, downBias } = inputs;
   const { expert, start, rows } = segment;
   const W_d = bankMatrix(down!, expert);
@@ -48,6 +50,7 @@ function forwardExpert(host: HostTensors, inputs: KernelInputs, segment: Segment
   withStacked(host, inputs, expert, (W_PD) =>
     withScratch(host, [[rows, W_PD.rows], [rows, F]], (pre_nP, hidden_nF) => {
       preActivations(host, inputs, segment, W_PD, pre_nP);
+      if (before) floatsOf(host, matrixOf(before, start, rows)).set(floatsOf(host, pre_nP));
       activate(floatsOf(host, pre_nP), W_PD.rows, F, activation, floatsOf(host, hidden_nF));
       multiplyByTransposed(host, hidden_nF, W_d, y_nD);
     }),
@@ -56,7 +59,7 @@ function forwardExpert(host: HostTensors, inputs: KernelInputs, segment: Segment
 }
 
 function backwardExpert(host: HostTensors, inputs: KernelInputs, segment: Segment, activation: Activation, grads: Gradients): void {
-  const { x, dy, down } = inputs;
+  const { x, dy, down, before } = inputs;
   const { expert, start, rows } = segment;
   const x_nD = matrixOf(x!, start, rows);
   const dy_nD = matrixOf(dy!, start, rows);
@@ -64,7 +67,8 @@ function backwardExpert(host: HostTensors, inputs: KernelInputs, segment: Segmen
   const F = W_d.columns;
   withStacked(host, inputs, expert, (W_PD) =>
     withScratch(host, [[rows, W_PD.rows], [rows, F]], (pre_nP, hidden_nF) => {
-      preActivations(host, inputs, segment, W_PD, pre_nP);
+      if (before) floatsOf(host, pre_nP).set(floatsOf(host, matrixOf(before, start, rows)));
+      else preActivations(host, inputs, segment, W_PD, pre_nP);
       host.multiply(dy_nD, W_d, hidden_nF);
       // Each number is replaced once it has been used: pre by its gradient, the gradient of hidden by hidden.
       activateBackward(floatsOf(host, pre_nP), W_PD.rows, F, activation, floatsOf(host, hidden_nF));

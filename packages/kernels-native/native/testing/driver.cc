@@ -88,11 +88,17 @@ void experts(const InstructionSet& set) {
         (gated ? call.floats(E * O) : call.none()).floats({E * O, E * I}).ints(offsets).numbers({double(N), double(E), double(I), double(O)});
         return call;
       };
-      arguments("expertMlp").floats(N * I).numbers({activation}).run(set);
-      Call grad = arguments("expertMlpGrad");
-      grad.floats(N * I).numbers({activation}).floats(N * I);
-      (gated ? grad.floats(bank) : grad.none()).floats({bank, bank});
-      (gated ? grad.floats(E * O) : grad.none()).floats({E * O, E * I}).run(set);
+      const int64_t before = (1 + gated) * N * O;
+      for (int kept = 0; kept < 2; kept++) {
+        Call forward = arguments("expertMlp");
+        forward.floats(N * I).numbers({activation});
+        (kept ? forward.floats(before) : forward.none()).run(set);
+        Call grad = arguments("expertMlpGrad");
+        grad.floats(N * I).numbers({activation}).floats(N * I);
+        (gated ? grad.floats(bank) : grad.none()).floats({bank, bank});
+        (gated ? grad.floats(E * O) : grad.none()).floats({E * O, E * I});
+        (kept ? grad.floats(before) : grad.none()).run(set);
+      }
     }
   }
 }

@@ -10,17 +10,20 @@ const DIFFERENTIABLE = ["x", "gate", "up", "down", "gateBias", "upBias", "downBi
 
 /** The fused expert network and all of its gradients at once. */
 export const expertMlpKernels: OpKernels = {
-  MoekitExpertMlp: (host, inputs, { activation }) => {
-    const y = host.backend.allocate(inputs.x!.shape);
-    host.native.expertMlp!(...argumentsOf(host, inputs), host.backend.floats(y), ACTIVATIONS[activation as string]!);
-    return [y];
+  MoekitExpertMlp: (host, inputs, { activation, keep }) => {
+    const { backend, native } = host;
+    const [N, F] = [inputs.x!.shape[0]!, inputs.up!.shape[1]!];
+    const y = backend.allocate(inputs.x!.shape);
+    const before = keep ? backend.allocate([N, inputs.gate ? 2 * F : F]) : undefined;
+    native.expertMlp!(...argumentsOf(host, inputs), backend.floats(y), ACTIVATIONS[activation as string]!, before && backend.floats(before));
+    return before ? [y, before] : [y];
   },
 
   MoekitExpertMlpGrad: (host, inputs, { activation }) => {
     const { backend, native } = host;
     const grads: (TensorInfo | undefined)[] = DIFFERENTIABLE.map((name) => inputs[name] && backend.allocate(inputs[name].shape));
     const arrays = grads.map((grad) => grad && backend.floats(grad));
-    native.expertMlpGrad!(...argumentsOf(host, inputs), backend.floats(inputs.dy!), ACTIVATIONS[activation as string]!, ...arrays);
+    native.expertMlpGrad!(...argumentsOf(host, inputs), backend.floats(inputs.dy!), ACTIVATIONS[activation as string]!, ...arrays, inputs.before && backend.floats(inputs.before));
     return grads.filter((grad) => grad !== undefined);
   },
 };

@@ -1,7 +1,7 @@
 import { given, groupedLinear, host, offsetsOf } from "../host-loops.js";
-import { type HostArray, type HostInputs, type OpCase, uniform } from "../op-case.js";
+import { type AnyOp, type HostArray, type HostInputs, type OpCase, uniform } from "../op-case.js";
 import type { Activation } from "./activation.js";
-import { expertMlpOp } from "./expert-mlp.js";
+import { expertMlpOp, type ExpertMlpInputs, keepingRows } from "./expert-mlp.js";
 
 /** Rows of each expert, rows of none, and widths. */
 export interface Sizes {
@@ -38,7 +38,17 @@ function mlpCase(name: string, { counts, spare = 0, dim, hidden }: Sizes, { acti
   return { name: `expertMlp: ${name}`, op: expertMlpOp, inputs, attrs: { activation }, reference: (i) => [mlpByLoop(i, activation)], differentiable };
 }
 
+/** The op as it is where rows are kept for the backward pass. */
+const keepingOp: AnyOp = { spec: expertMlpOp.spec, run: (inputs: ExpertMlpInputs, { activation }: { activation: Activation }) => [keepingRows(inputs, activation)] };
+
+const keeping = (opCase: OpCase): OpCase => ({ ...opCase, name: `${opCase.name}, rows kept`, op: keepingOp });
+
 export const expertMlpCases: OpCase[] = [
+  ...["no gate", "gate"].map((form) => keeping(mlpCase(`no rows, ${form}`, { counts: [0, 0], dim: 3, hidden: 2 }, { ...SWIGLU, gated: form === "gate" }))),
+  keeping(mlpCase("SwiGLU, prime sizes, an expert without rows, rows of no expert", ODD, SWIGLU)),
+  keeping(mlpCase("gated GELU with biases", ODD, { activation: "gelu", gated: true, bias: true })),
+  keeping(mlpCase("ReLU with biases", ODD, { activation: "relu", gated: false, bias: true })),
+  keeping(mlpCase("20 rows of one expert, hidden rows in several pieces", { counts: [0, 20], dim: 3, hidden: 133 }, SWIGLU)),
   mlpCase("no rows", { counts: [0, 0], dim: 3, hidden: 2 }, SWIGLU),
   mlpCase("one row, all sizes one", { counts: [1], dim: 1, hidden: 1 }, SWIGLU),
   mlpCase("SwiGLU, prime sizes, an expert without rows, rows of no expert", ODD, SWIGLU),
