@@ -80,7 +80,6 @@ inline void dots(const PackedMatrix& w, int64_t o, const RowScales<F>& scales, c
   constexpr int groups = groupsOf<F>();
   const int64_t blocks = w.columns / F::kBlock;
   const uint8_t* p = w.row(o);
-  for (int64_t i = 0; i < w.rowBytes; i += 64) __builtin_prefetch(p + kAhead + i);
   if constexpr (F::kGroup > 0) F::scales(p, blocks, scales.scale, scales.offset);
   Sums<R> sums;
   int64_t b = 0;

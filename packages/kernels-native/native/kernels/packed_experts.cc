@@ -49,7 +49,7 @@ void pieces(const Segments& segments, int64_t width, int64_t unit, const Body& b
     if (segments.rows(e) > 0) filled[count++] = static_cast<int32_t>(e);
   }
   if (count == 0 || width == 0) return;
-  const int64_t cuts = most(1, least(ceilDiv(width, unit), ceilDiv(32 * threads(), count)));
+  const int64_t cuts = most(1, least(ceilDiv(width, unit), ceilDiv(8 * threads(), count)));
   const int64_t step = ceilDiv(ceilDiv(width, cuts), unit) * unit, perExpert = ceilDiv(width, step);
   parallel(count * perExpert, [&](int64_t i) { body(filled[i / perExpert], i % perExpert * step, least(width, (i % perExpert + 1) * step)); });
 }

@@ -53,8 +53,8 @@ struct BlockOf32 {
   static constexpr int kBlock = 32, kBytes = Bytes, kGroup = 32;
   static constexpr bool kOffset = Offset;
   static void scales(const uint8_t* row, int64_t blocks, float* scale, float* offset) {
-    halvesAt(row, kBytes, blocks, scale);
-    if (kOffset) halvesAt(row + 2, kBytes, blocks, offset);
+    halvesAt<kBytes>(row, blocks, scale);
+    if (kOffset) halvesAt<kBytes>(row + 2, blocks, offset);
   }
 };
 

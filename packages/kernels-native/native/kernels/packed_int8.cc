@@ -143,50 +143,74 @@ inline IntVec groupOfLane() {
 template <class F>
 constexpr __mmask16 kFirstLanes = F::kGroup == 16 ? 0x1111 : 0x0101;
 
-// Adds `Vectors` times 64 numbers of a row of W, which lie in 16 groups, times those of R rows of x.
-template <class F, int R, int Vectors>
-inline void addGroups(Vec (&sums)[R][2], const PackedMatrix& w, const uint8_t* row, const RowScales<F>& scales, const RoundedRows& a, int64_t group, int vectors) {
+// C rows of W from one on, with scales and offsets.
+template <class F>
+struct FewRows {
+  const PackedMatrix& w;
+  const uint8_t* first;
+  const RowScales<F>& scales;
+};
+
+// Adds 64 `vectors` numbers of C rows of W, which lie in up to 16 groups from `group` on, times those of R rows of x.
+template <class F, int R, int C>
+inline __attribute__((always_inline)) void addGroups(Vec (&sums)[R][C], const FewRows<F>& few, const RoundedRows& a, int64_t group, int vectors) {
   const int64_t first = group * F::kGroup;
-  const uint8_t* from = row + first / F::kBlock * F::kBytes;
-  const Vec scale = load(scales.scale + group);
-  Vec both[R];
+  const uint8_t* from = few.first + first / F::kBlock * F::kBytes;
+  Vec both[R][C];
   IntVec start[R];
 #pragma GCC unroll 8
   for (int r = 0; r < R; r++) {
-    both[r] = mul(scale, load(a.scale + r * a.groups + group));
+    const Vec scale = load(a.scale + r * a.groups + group), sum = load(a.sum + r * a.groups + group);
     start[r] = bitsOf(load(reinterpret_cast<const float*>(a.start + r * a.groups + group)));
-    if (F::kOffset) sums[r][0] = fma(load(scales.offset + group), load(a.sum + r * a.groups + group), sums[r][0]);
+#pragma GCC unroll 8
+    for (int c = 0; c < C; c++) {
+      const int64_t at = c * few.scales.stride + group;
+      both[r][c] = mul(load(few.scales.scale + at), scale);
+      if (F::kOffset) sums[r][c] = fma(load(few.scales.offset + at), sum, sums[r][c]);
+    }
   }
 #pragma GCC unroll 8
-  for (int i = 0; i < Vectors; i++) {
-    if (i == vectors) break;
-    const IntVec q = bytesOf64<F>(from, i, w.columns - first), lanes = addInt(groupOfLane<F>(), broadcastInt(i * 64 / F::kGroup));
+  for (int i = 0; i < vectors; i++) {
+    const IntVec lanes = addInt(groupOfLane<F>(), broadcastInt(i * 64 / F::kGroup));
+    IntVec x[R], begin[R];
 #pragma GCC unroll 8
     for (int r = 0; r < R; r++) {
-      const IntVec begin = F::kZero == 0 ? broadcastInt(0) : _mm512_maskz_permutexvar_epi32(kFirstLanes<F>, lanes, start[r]);
-      const IntVec total = _mm512_dpbusd_epi32(begin, q, _mm512_loadu_si512(a.codes + r * a.stride + first + i * 64));
-      sums[r][i % 2] = fma(toFloat(total), _mm512_permutexvar_ps(lanes, both[r]), sums[r][i % 2]);
+      x[r] = _mm512_loadu_si512(a.codes + r * a.stride + first + i * 64);
+      begin[r] = F::kZero == 0 ? broadcastInt(0) : _mm512_maskz_permutexvar_epi32(kFirstLanes<F>, lanes, start[r]);
+    }
+#pragma GCC unroll 8
+    for (int c = 0; c < C; c++) {
+      const IntVec q = bytesOf64<F>(from + c * few.w.rowBytes, i, few.w.columns - first);
+#pragma GCC unroll 8
+      for (int r = 0; r < R; r++) {
+        const IntVec total = _mm512_dpbusd_epi32(begin[r], q, x[r]);
+        sums[r][c] = fma(toFloat(total), _mm512_permutexvar_ps(lanes, both[r][c]), sums[r][c]);
+      }
     }
   }
 }
 
-template <class F, int R>
-void dots(const PackedMatrix& w, int64_t o, const RowScales<F>& scales, const RoundedRows& a, float* y, int64_t ldy, float bias) {
+template <class F, int R, int C>
+void dots(const PackedMatrix& w, int64_t o, const RowScales<F>& scales, const RoundedRows& a, float* y, int64_t ldy, const float* bias) {
   constexpr int vectors = 16 * F::kGroup / 64;
-  const uint8_t* row = w.row(o);
-  for (int64_t i = 0; i < w.rowBytes; i += 64) __builtin_prefetch(row + kAhead + i);
-  F::scales(row, w.columns / F::kBlock, scales.scale, scales.offset);
-  Vec sums[R][2];
+  const FewRows<F> few{w, w.row(o), scales};
+  for (int c = 0; c < C; c++) F::scales(w.row(o + c), w.columns / F::kBlock, scales.scale + c * scales.stride, scales.offset + c * scales.stride);
+  Vec sums[R][C];
 #pragma GCC unroll 8
-  for (int r = 0; r < R; r++) sums[r][0] = sums[r][1] = zero();
+  for (int r = 0; r < R; r++) {
+#pragma GCC unroll 8
+    for (int c = 0; c < C; c++) sums[r][c] = zero();
+  }
   int64_t g = 0;
-  for (; g + 16 <= scales.groups; g += 16) addGroups<F, R, vectors>(sums, w, row, scales, a, g, vectors);
-  if (g < scales.groups) addGroups<F, R, vectors>(sums, w, row, scales, a, g, static_cast<int>(ceilDiv((scales.groups - g) * F::kGroup, 64)));
-  for (int r = 0; r < R; r++) y[r * ldy] = sum(MOEKIT_ISA::add(sums[r][0], sums[r][1])) + bias;
+  for (; g + 16 <= scales.groups; g += 16) addGroups<F, R, C>(sums, few, a, g, vectors);
+  if (g < scales.groups) addGroups<F, R, C>(sums, few, a, g, static_cast<int>(ceilDiv((scales.groups - g) * F::kGroup, 64)));
+  for (int r = 0; r < R; r++) {
+    for (int c = 0; c < C; c++) y[r * ldy + c] = sum(sums[r][c]) + (bias ? bias[c] : 0);
+  }
 }
 
-// More rows are worth a panel.
-constexpr int kFewRows = 3;
+constexpr int kFewRows = 3;  // more rows of x are worth a panel
+constexpr int kRowsOfW = 2;  // that are read side by side
 
 template <class F, int R = kFewRows>
 void multiplyFew(const PackedMatrix& w, int64_t from, int64_t to, const RoundedRows& a, const PackedOutput& y, const float* bias) {
@@ -194,8 +218,11 @@ void multiplyFew(const PackedMatrix& w, int64_t from, int64_t to, const RoundedR
     if (y.count < R) return multiplyFew<F, R - 1>(w, from, to, a, y, bias);
   }
   Scratch scratch;
-  const RowScales<F> scales(w, scratch);
-  for (int64_t o = from; o < to; o++) dots<F, R>(w, o, scales, a, y.y + (o - from), y.ld, bias ? bias[o - from] : 0);
+  const RowScales<F> scales(w, scratch, kRowsOfW);
+  const auto biasOf = [&](int64_t o) { return bias ? bias + (o - from) : nullptr; };
+  int64_t o = from;
+  for (; o + kRowsOfW <= to; o += kRowsOfW) dots<F, R, kRowsOfW>(w, o, scales, a, y.y + (o - from), y.ld, biasOf(o));
+  for (; o < to; o++) dots<F, R, 1>(w, o, scales, a, y.y + (o - from), y.ld, biasOf(o));
 }
 
 }  // namespace

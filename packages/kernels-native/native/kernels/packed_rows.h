@@ -35,9 +35,6 @@ constexpr int groupsOf() {
   return F::kGroup == 0 ? 1 : F::kBlock / F::kGroup;
 }
 
-// How far ahead of the row in use memory is fetched.
-constexpr int64_t kAhead = 8192;
-
 // Scales and offsets of rows of weights, by group, and zeros for a vector of them behind each row.
 template <class F>
 struct RowScales {

@@ -146,16 +146,44 @@ inline void scaleBytes(uint64_t bytes, float scale, float* out) {
 }
 #endif
 
-// out[i] = the half (IEEE) at p + i * stride.
-inline void halvesAt(const uint8_t* p, int64_t stride, int64_t count, float* out) {
+// kWidth halves, Stride bytes apart. Words put together in memory would be waited for.
+#if defined(__AVX2__)
+template <int Stride>
+inline __m128i eightWords(const uint8_t* p) {
+  const auto word = [p](int i) {
+    int16_t w;
+    std::memcpy(&w, p + i * Stride, 2);
+    return w;
+  };
+  __m128i words = _mm_cvtsi32_si128(word(0));
+  words = _mm_insert_epi16(words, word(1), 1);
+  words = _mm_insert_epi16(words, word(2), 2);
+  words = _mm_insert_epi16(words, word(3), 3);
+  words = _mm_insert_epi16(words, word(4), 4);
+  words = _mm_insert_epi16(words, word(5), 5);
+  words = _mm_insert_epi16(words, word(6), 6);
+  return _mm_insert_epi16(words, word(7), 7);
+}
+#endif
+template <int Stride>
+inline Vec halvesOf(const uint8_t* p) {
+#if defined(__AVX512F__)
+  return _mm512_cvtph_ps(_mm256_setr_m128i(eightWords<Stride>(p), eightWords<Stride>(p + 8 * Stride)));
+#elif defined(__AVX2__)
+  return _mm256_cvtph_ps(eightWords<Stride>(p));
+#else
+  Vec x;
+  for (int l = 0; l < kWidth; l++) x[l] = halfAt(p + l * Stride);
+  return x;
+#endif
+}
+
+// out[i] = the half (IEEE) at p + i * Stride.
+template <int Stride>
+inline void halvesAt(const uint8_t* p, int64_t count, float* out) {
   int64_t i = 0;
-  for (; i + kWidth <= count; i += kWidth, p += kWidth * stride) {
-    alignas(64) uint16_t h[kWidth];
-#pragma GCC unroll 16
-    for (int l = 0; l < kWidth; l++) std::memcpy(h + l, p + l * stride, 2);
-    store(out + i, toFloat(loadHalves(reinterpret_cast<const uint8_t*>(h))));
-  }
-  for (; i < count; i++, p += stride) out[i] = halfAt(p);
+  for (; i + kWidth <= count; i += kWidth, p += kWidth * Stride) store(out + i, halvesOf<Stride>(p));
+  for (; i < count; i++, p += Stride) out[i] = halfAt(p);
 }
 
 }  // namespace MOEKIT_ISA
