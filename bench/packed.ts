@@ -1,13 +1,15 @@
 /**
  * Experts with packed weights: one token (8 of 64 experts, other ones at each call, so that weights come from memory) beside the
- * bandwidth of memory in the same run, and 512 tokens in each precision. Width 1024, experts of width 512, SwiGLU.
- * `--only q8_0` takes one format. The comparison with llama.cpp is in generate.ts.
+ * bandwidth of memory in the same run, and 512 tokens in each precision, beside llama.cpp's operators in the same run where Python
+ * and its libraries are there. Width 1024, experts of width 512, SwiGLU. `--only q8_0` takes one format.
  */
 import * as tf from "@tensorflow/tfjs";
 import { packedExpertMlp, type PackedExpertMatrices, packMatrix, type PackedMatrix, unpackRows } from "@moekit/core";
 import { packedFormat } from "@moekit/core/packed";
 import type * as Kernels from "@moekit/kernels-native";
 import { type Measured, onBackends, type Options, type Outcome, type Result, time, type Timing } from "./lib/benchmark.ts";
+import type { LinePeer } from "./peers/line-peer.ts";
+import { ggmlTime, openGgml } from "./peers/experts-ggml.ts";
 
 const FORMATS = ["q8_0", "q4_0", "q4_K", "mxfp4", "bf16"];
 const [WIDTH, HIDDEN, EXPERTS, TOP_K, TOKENS] = [1024, 512, 64, 8, 512];
@@ -24,15 +26,34 @@ export async function run({ only, backends = ["native"], runs }: Options, report
 
 async function measureFormat(format: string, runs: number): Promise<Measured[]> {
   const matrices = experts(format);
-  const results = [await oneToken(format, matrices, runs)];
-  if (tf.getBackend() !== "moekit-native") return [...results, await manyTokens(format, "f32", matrices, runs)];
-  const { setNativePrecision } = await builtKernels();
-  for (const precision of PRECISIONS) {
-    setNativePrecision(precision);
-    results.push(await manyTokens(format, precision, matrices, runs));
+  if (tf.getBackend() !== "moekit-native") return [await oneToken(format, "f32", matrices, runs), await manyTokens(format, "f32", matrices, runs)];
+  const { nativeInfo, setNativePrecision } = await builtKernels();
+  const peer = await openPeer(nativeInfo().threads);
+  const results: Measured[] = [];
+  for (const measure of [oneToken, manyTokens]) {
+    const peerMs = peer && (await ggmlTime(peer, format, measure === oneToken ? 1 : TOKENS, runs));
+    for (const precision of PRECISIONS) {
+      setNativePrecision(precision);
+      results.push(besidePeer(await measure(format, precision, matrices, runs), peer?.name, peerMs));
+    }
   }
   setNativePrecision("f32");
+  peer?.close();
   return results;
+}
+
+async function openPeer(threads: number): Promise<LinePeer | undefined> {
+  const peer = await openGgml(threads);
+  if (typeof peer !== "string") return peer;
+  console.error(`bench packed: without a peer: ${peer}`);
+  return undefined;
+}
+
+/** The peer's rate, in the unit of ours, and how many times ours is as fast. */
+function besidePeer({ facts, ...measured }: Measured, peer?: string, peerMs?: number): Measured {
+  if (!peer || !peerMs) return { ...measured, facts };
+  const [unit, rate] = Object.entries(facts)[0]!;
+  return { ...measured, facts: { ...facts, [`${peer} ${unit}`]: rounded((rate * measured.ms) / peerMs), [`times ${peer}`]: rounded(peerMs / measured.ms) } };
 }
 
 /** The built package, which is the one that the backend runs; a plain import would bundle another copy of its sources. */
@@ -41,17 +62,17 @@ function builtKernels(): Promise<typeof Kernels> {
   return import(name) as Promise<typeof Kernels>;
 }
 
-async function oneToken(format: string, matrices: PackedExpertMatrices, runs: number): Promise<Measured> {
+async function oneToken(format: string, precision: Kernels.NativePrecision, matrices: PackedExpertMatrices, runs: number): Promise<Measured> {
   const x = rows(TOP_K);
   // Call i uses experts 8 i to 8 i + 7.
   const turns = Array.from({ length: EXPERTS / TOP_K }, (_, turn) => offsets((expert) => (Math.floor(expert / TOP_K) === turn ? 1 : 0)));
-  const error = check(format, matrices, x, turns[0]!, 1e-4);
+  const error = check(format, matrices, x, turns[0]!, precision === "int8" ? 3e-2 : 1e-4);
   let call = 0;
   const { ms, spread } = await timeOutputs(runs, () => packedExpertMlp(x, matrices, turns[call++ % turns.length]!, { activation: "silu" }));
   const bandwidth = await measureBandwidth(runs);
   tf.dispose([x, turns]);
   const rate = (TOP_K * bytesOfExpert(matrices)) / ms / 1e6;
-  return { name: `one token, ${format}`, ms, spread, facts: { "GB/s": rounded(rate), "GB/s of memory": rounded(bandwidth), share: rounded(rate / bandwidth), error } };
+  return { name: `one token, ${format}, precision ${precision}`, ms, spread, facts: { "GB/s": rounded(rate), "GB/s of memory": rounded(bandwidth), share: rounded(rate / bandwidth), error } };
 }
 
 async function manyTokens(format: string, precision: Kernels.NativePrecision, matrices: PackedExpertMatrices, runs: number): Promise<Measured> {

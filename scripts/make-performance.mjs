@@ -13,7 +13,7 @@ function newest(name) {
   return file && { file, ...JSON.parse(readFileSync(results + file, "utf8")) };
 }
 
-const [kernels, peaks, load, memory, generate] = ["kernels", "peaks", "load", "memory", "generate"].map(newest);
+const [kernels, packed, peaks, load, memory, generate] = ["kernels", "packed", "peaks", "load", "memory", "generate"].map(newest);
 
 /** Bytes that a work moves at least: what it reads and writes once in float32. T tokens, K slots, D and F widths, E experts. */
 const [N, T, K, D, F, E] = [1024, 512, 8, 1024, 512, 64];
@@ -25,11 +25,12 @@ const bytesOf = (name) => Object.entries(BYTES).find(([start]) => name.startsWit
 const number = (value) => Number(value.toPrecision(3)).toString();
 
 /** One row per work: ours, the spread, and each peer with how many times ours is as fast. */
-function kernelTable() {
-  const rows = kernels.results.map(({ name, ms, spread, facts }) => {
-    const unit = "GFLOP/s" in facts ? "GFLOP/s" : "us per call";
+function kernelTable({ results: works }) {
+  const rows = works.map(({ name, ms, spread, facts }) => {
+    const unit = ["GFLOP/s", "us per call", "GOP/s", "GB/s"].find((each) => each in facts);
     const peers = Object.keys(facts).filter((key) => key.startsWith("times ")).map((key) => `${key.slice(6)}: ${number(facts[`${key.slice(6)} ${unit}`])} (${number(facts[key])} x)`);
-    return `| ${name} | ${number(ms)} (${spread.map(number).join(" to ")}) | ${number(facts[unit])} ${unit.replace("us", "µs")} | ${peers.join("<br>")} |`;
+    const ofMemory = facts.share ? `, ${Math.round(100 * facts.share)} % of memory's ${number(facts["GB/s of memory"])}` : "";
+    return `| ${name} | ${number(ms)} (${spread.map(number).join(" to ")}) | ${number(facts[unit])} ${unit.replace("us", "µs")}${ofMemory} | ${peers.join("<br>")} |`;
   });
   return ["| work | ms, median (range) | rate | peers, same unit (ours is so many times as fast) |", "| --- | --- | --- | --- |", ...rows].join("\n");
 }
@@ -52,7 +53,7 @@ function factsTable(receipts) {
 
 function sources() {
   const { cpu, cores, node, commit } = kernels.machine;
-  const files = [kernels, generate, peaks, load, memory].filter(Boolean).map(({ file, load: { before }, loaded }) => `\`${file}\` (load ${before}${loaded ? ", **busy machine: take these with care**" : ""})`);
+  const files = [kernels, packed, generate, peaks, load, memory].filter(Boolean).map(({ file, load: { before }, loaded }) => `\`${file}\` (load ${before}${loaded ? ", **busy machine: take these with care**" : ""})`);
   return `${cpu}, ${cores} cores, Node ${node}, commit ${commit.slice(0, 7)}. Receipts: ${files.join(", ")}.`;
 }
 
@@ -99,7 +100,8 @@ function roofline() {
 
 const page = `${root}docs/performance.md`;
 let text = readFileSync(page, "utf8");
-text = fill(text, "kernels", kernelTable());
+text = fill(text, "kernels", kernelTable(kernels));
+text = fill(text, "packed", kernelTable(packed));
 text = fill(text, "generate", generateTable());
 text = fill(text, "others", factsTable([peaks, load, memory]));
 text = fill(text, "sources", sources());

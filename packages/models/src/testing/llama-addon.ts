@@ -31,6 +31,9 @@ const PACKAGE = `@node-llama-cpp/${process.platform === "darwin" ? "mac" : proce
 /** Why llama.cpp cannot be asked here; undefined if it can. */
 export const noLlamaCpp: string | undefined = addonPath() ? undefined : `${PACKAGE} is not installed`;
 
+/** Where the addon and llama.cpp's libraries lie. */
+export const llamaFolder = (): string => dirname(addonPath()!);
+
 /** The package exports no path, so it is looked for as Node does. */
 function addonPath(): string | undefined {
   const folders = createRequire(import.meta.url).resolve.paths(PACKAGE) ?? [];
