@@ -24,24 +24,26 @@ const AVX2 = ["-mavx2", "-mfma", "-mf16c"];
 // The warnings are about headers of GCC itself.
 const AVX512 = [...AVX2, "-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-Wno-uninitialized", "-Wno-maybe-uninitialized"];
 const AVX512BF16 = [...AVX512, "-mavx512bf16", "-mavx512vnni"];
+// By name: compilers for macOS let code of all sets use both.
+const NEON = ["-DMOEKIT_NEON"];
 
 /** Instruction sets by architecture and the flags that let the compiler use them. A new one is a line here. */
 const INSTRUCTION_SETS = {
   x64: { scalar: [], avx2: AVX2, avx512: AVX512, avx512bf16: AVX512BF16, amx: [...AVX512BF16, "-mamx-tile", "-mamx-bf16", "-mamx-int8"] },
-  arm64: { scalar: [] },
+  arm64: { scalar: [], neon: NEON, neondot: [...NEON, "-DMOEKIT_DOT", "-march=armv8.2-a+dotprod"] },
 };
 
-/** Those of this machine's architecture. */
-export const SETS_HERE = INSTRUCTION_SETS[process.arch] ?? { scalar: [] };
+/** Those of the architecture that the compiler compiles for. */
+export const setsOf = ({ architecture }) => INSTRUCTION_SETS[architecture] ?? { scalar: [] };
 
 /** For tests on machines without AMX: its instructions in plain C++, see native/testing/emulated_tiles.h. */
-export const EMULATED_AMX = process.arch === "x64" ? { amx_emulated: [...AVX512BF16, "-DMOEKIT_EMULATE_TILES"] } : {};
+export const emulatedAmx = ({ architecture }) => (architecture === "x64" ? { amx_emulated: [...AVX512BF16, "-DMOEKIT_EMULATE_TILES"] } : {});
 
 /** Files in which no product and sum may become one operation: they must round as ggml's reference does. */
 const UNCONTRACTED = ["pack_blocks.cc"];
 
 /** Sets that multiply matrices in a way of their own with the vectors of another set share its `native/elements`. */
-const VECTORS = { avx512bf16: "avx512", amx: "avx512", amx_emulated: "avx512" };
+const VECTORS = { avx512bf16: "avx512", amx: "avx512", amx_emulated: "avx512", neondot: "neon" };
 const vectorsOf = (set) => VECTORS[set] ?? set;
 
 const FLAGS = ["-std=c++17", "-fPIC", "-fvisibility=hidden", "-fno-math-errno", "-Wall", "-Wextra", "-pthread"];
@@ -49,12 +51,12 @@ const FLAGS = ["-std=c++17", "-fPIC", "-fvisibility=hidden", "-fno-math-errno", 
 /** -O3 unrolls small loops of products; loops over elements are as fast without, and compile in two thirds of the time. */
 const OPTIMIZE = { products: ["-O3"], elements: ["-O2", "-ftree-vectorize", "-fvect-cost-model=dynamic", "-fno-trapping-math"] };
 
-/** Builds the module, or `main` (a C++ file) with everything but the Node binding. Returns the path, or undefined without a compiler. */
-export async function buildNative({ out = join(root, "build", "moekit-native.node"), main, flags = [], compiler = findCompiler(), sets = SETS_HERE } = {}) {
+/** Builds the module, or `main` (a C++ file) with everything but the Node binding, with the sets that `sets` gives for a compiler. Returns the path, or undefined without a compiler. */
+export async function buildNative({ out = join(root, "build", "moekit-native.node"), main, flags = [], compiler = findCompiler(), sets = setsOf } = {}) {
   if (!compiler) return undefined;
   const dir = `${out.replace(/\.node$/, "")}.objects`;
   mkdirSync(dir, { recursive: true });
-  const jobs = units(known(compiler, sets), main).map(({ file, flags: own, name }) => ({ source: file, object: join(dir, `${name}.o`), arguments: [...FLAGS, ...own, ...flags] }));
+  const jobs = units(compiler, known(compiler, sets(compiler)), main).map(({ file, flags: own, name }) => ({ source: file, object: join(dir, `${name}.o`), arguments: [...FLAGS, ...own, ...flags] }));
   const contents = new Map();
   let changed = !existsSync(out);
   await inParallel(jobs, async ({ source, object, arguments: args }) => {
@@ -78,8 +80,8 @@ function known({ command }, sets) {
 }
 
 /** Every file to compile, with the flags it needs. */
-function units(sets, main) {
-  const flagsOf = { ...SETS_HERE, ...sets };
+function units(compiler, sets, main) {
+  const flagsOf = { ...setsOf(compiler), ...sets };
   const vectorSets = new Set(Object.keys(sets).map(vectorsOf));
   const ownFlags = (file) => (UNCONTRACTED.includes(basename(file)) ? ["-ffp-contract=off"] : []);
   const ofSet = (file, set, optimize) => ({ file, name: `${set}-${baseName(file)}`, flags: [...optimize, ...flagsOf[set], ...ownFlags(file), `-DMOEKIT_ISA=${set}`, `-DMOEKIT_VECTORS=${vectorsOf(set)}`] });
@@ -148,7 +150,7 @@ async function inParallel(items, work) {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const started = performance.now();
-  const out = await buildNative(process.argv[2] === "--emulate-amx" ? { out: join(root, "build", "emulated-amx.node"), sets: { scalar: [], ...EMULATED_AMX } } : {});
+  const out = await buildNative(process.argv[2] === "--emulate-amx" ? { out: join(root, "build", "emulated-amx.node"), sets: (compiler) => ({ scalar: [], ...emulatedAmx(compiler) }) } : {});
   if (out) console.log(`kernels-native: ${relative(root, out)} is built (${((performance.now() - started) / 1000).toFixed(1)} s)`);
   else console.log("kernels-native: no C++ compiler found (c++, g++, clang++ or $CXX); nothing is compiled, and the backend needs the prebuilt package");
 }

@@ -1,11 +1,18 @@
 import { execFileSync } from "node:child_process";
 
-/** The C++ compiler: $CXX, or the first of the usual ones that answers; undefined where there is none. */
+/** By the first part of what compilers call their target. */
+const ARCHITECTURES = { x86_64: "x64", aarch64: "arm64", arm64: "arm64" };
+
+/**
+ * The C++ compiler, $CXX or the first of the usual ones that answers, and the architecture that it compiles for, as process.arch
+ * names it; undefined where there is none.
+ */
 export function findCompiler() {
   const candidates = [process.env.CXX, "c++", "g++", "clang++"].filter(Boolean);
   for (const command of candidates) {
     try {
-      return { command, version: execFileSync(command, ["--version"], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim() };
+      const ask = (question) => execFileSync(command, [question], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();
+      return { command, version: ask("--version"), architecture: ARCHITECTURES[ask("-dumpmachine").split("-")[0]] };
     } catch {
       // Not this one.
     }

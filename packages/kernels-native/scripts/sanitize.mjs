@@ -5,7 +5,7 @@
  */
 import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { buildNative, EMULATED_AMX, SETS_HERE } from "./build-native.mjs";
+import { buildNative, emulatedAmx, setsOf } from "./build-native.mjs";
 
 const BUILDS = {
   address: ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-DMOEKIT_EXACT_SCRATCH", "-O1", "-g"],
@@ -17,7 +17,7 @@ const wanted = process.argv[2] ? [process.argv[2]] : Object.keys(BUILDS);
 for (const name of wanted) {
   const flags = BUILDS[name];
   if (!flags) throw new Error(`sanitize: unknown build "${name}"; known are ${Object.keys(BUILDS).join(", ")}`);
-  const driver = await buildNative({ out: here(`build/driver-${name}`), main: here("native/testing/driver.cc"), flags, sets: { ...SETS_HERE, ...EMULATED_AMX } });
+  const driver = await buildNative({ out: here(`build/driver-${name}`), main: here("native/testing/driver.cc"), flags, sets: (compiler) => ({ ...setsOf(compiler), ...emulatedAmx(compiler) }) });
   if (!driver) console.log("sanitize: no C++ compiler found; nothing is checked");
   else console.log(`sanitize (${name}): ${execFileSync(driver, { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] }).trim()}`);
 }

@@ -43,7 +43,7 @@ export interface NativeInfo {
  * Registers the backend `moekit-native`: all of tfjs-backend-cpu, with the hot kernels and the moekit ops in C++.
  *
  * Threads: one per core, or as many as `MOEKIT_NATIVE_THREADS` says. Instruction set: the fastest that the machine has, or
- * `MOEKIT_NATIVE_ISA` (`avx512bf16`, `avx512`, `avx2`, `scalar`). Precision: see {@link setNativePrecision}. Call it once;
+ * `MOEKIT_NATIVE_ISA` (`amx`, `avx512bf16`, `avx512`, `avx2`; on arm64 `neondot`, `neon`; `scalar`). Precision: see {@link setNativePrecision}. Call it once;
  * calling it again changes no more than a precision that is given.
  *
  * @returns What is in use.

@@ -1,4 +1,4 @@
-// Rounding of activations to 8 bits. Without VNNI the rounded numbers are multiplied in float32, which gives the same up to the order of sums.
+// Rounding of activations to 8 bits. Without dot products of bytes the rounded numbers are multiplied in float32, which gives the same up to the order of sums.
 #include "activations.h"
 
 #include "loops.h"
@@ -42,7 +42,7 @@ struct GroupScale {
   }
 };
 
-#if defined(__AVX512VNNI__)
+#if defined(MOEKIT_INT8)
 
 template <class F>
 void roundRow(const float* x, int64_t columns, const RoundedRows& row) {
@@ -58,9 +58,9 @@ void roundRow(const float* x, int64_t columns, const RoundedRows& row) {
     for (int i = 0; i < F::kGroup; i += kWidth) {
       const IntVec q = scale.codes(load(x + i));
       total = addInt(total, q);
-      _mm_storeu_si128(reinterpret_cast<__m128i*>(row.codes + g * F::kGroup + i), _mm512_cvtepi32_epi8(q));
+      storeBytes(row.codes + g * F::kGroup + i, q);
     }
-    const int32_t codes = _mm512_reduce_add_epi32(total);
+    const int32_t codes = sum(total);
     row.scale[g] = scale.scale;
     row.sum[g] = scale.scale * static_cast<float>(codes);
     row.start[g] = -F::kZero * codes;

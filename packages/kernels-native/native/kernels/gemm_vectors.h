@@ -5,6 +5,29 @@
 namespace moekit {
 namespace MOEKIT_ISA {
 
+// R numbers of a panel of A from memory, each to fill a vector with.
+#if defined(MOEKIT_NEON)
+// Multiplications of NEON take them from lanes.
+template <int R>
+struct Column {
+  Vec quads[(R + 3) / 4];
+
+  explicit Column(const float* a) {
+#pragma GCC unroll 4
+    for (int i = 0; i < (R + 3) / 4; i++) quads[i] = load(a + 4 * i);
+  }
+  Vec operator[](int r) const { return broadcast(quads[r / 4][r % 4]); }
+};
+#else
+template <int R>
+struct Column {
+  const float* a;
+
+  explicit Column(const float* from) : a(from) {}
+  Vec operator[](int r) const { return broadcast(a[r]); }
+};
+#endif
+
 template <class P>
 struct Vectors {
   static constexpr int64_t kRows = kTileRows;
@@ -47,9 +70,10 @@ struct Vectors {
     for (int64_t k = 0; k < units; k++, a += kTileRows, b += kPanelCols) {
       fetch.line();
       const Vec b0 = load(b), b1 = load(b + kWidth);
+      const Column<R> column(a);
 #pragma GCC unroll 16
       for (int r = 0; r < R; r++) {
-        const Vec x = broadcast(a[r]);
+        const Vec x = column[r];
         sum[r][0] = P::multiplyAdd(x, b0, sum[r][0]);
         sum[r][1] = P::multiplyAdd(x, b1, sum[r][1]);
       }

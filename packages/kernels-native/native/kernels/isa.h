@@ -16,6 +16,8 @@
 #include "vec_avx512.h"
 #elif defined(__AVX2__)
 #include "vec_avx2.h"
+#elif defined(MOEKIT_NEON)
+#include "vec_neon.h"
 #else
 #include "vec_scalar.h"
 #endif
@@ -23,6 +25,11 @@
 // With matrix registers, or in a test build with an emulation of them.
 #if defined(__AMX_TILE__) || defined(MOEKIT_EMULATE_TILES)
 #define MOEKIT_TILES
+#endif
+
+// With dot products of bytes.
+#if defined(__AVX512VNNI__) || defined(MOEKIT_DOT)
+#define MOEKIT_INT8
 #endif
 
 namespace moekit {

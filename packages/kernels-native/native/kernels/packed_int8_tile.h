@@ -5,9 +5,14 @@
 namespace moekit {
 namespace MOEKIT_ISA {
 
-constexpr int kColumns = 16;  // rows of W in a panel
+// Rows of W in a panel.
+#if defined(MOEKIT_NEON)
+constexpr int kColumns = 8;
+#else
+constexpr int kColumns = 16;
+#endif
 
-// Up to sixteen rows of W: codes plus kZero (signed codes, where there are matrix registers) as [quads of columns][16 rows][4], scales and offsets as [groups][16].
+// Up to kColumns rows of W: codes, plus kZero for VNNI, as [quads of columns][kColumns][4], scales and offsets as [groups][kColumns].
 struct WeightPanel {
   uint8_t* codes;
   float *scale, *offset;

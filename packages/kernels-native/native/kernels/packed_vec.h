@@ -72,6 +72,38 @@ inline Halves loadEighths(const uint8_t* p) {
   const __m128i nan = _mm_cmpeq_epi16(magnitude, _mm_set1_epi16(0x3f80));
   return _mm_or_si128(_mm_or_si128(magnitude, _mm_srli_epi16(nan, 1)), _mm_and_si128(_mm_slli_epi16(code, 8), _mm_set1_epi16(-0x8000)));
 }
+#elif defined(MOEKIT_NEON)
+// Four bytes at any address, twice.
+inline uint8x8_t fourBytes(const uint8_t* p) {
+  uint32_t four;
+  std::memcpy(&four, p, 4);
+  return vreinterpret_u8_u32(vdup_n_u32(four));
+}
+inline IntVec signedOf(uint32x4_t a) { return vreinterpretq_s32_u32(a); }
+inline IntVec widen(const uint8_t* p) { return signedOf(vmovl_u16(vget_low_u16(vmovl_u8(fourBytes(p))))); }
+inline IntVec widenSigned(const uint8_t* p) { return vmovl_s16(vget_low_s16(vmovl_s8(vreinterpret_s8_u8(fourBytes(p))))); }
+inline IntVec widenPairs(const uint8_t* p) { return signedOf(vmovl_u16(vreinterpret_u16_u8(vld1_u8(p)))); }
+inline IntVec andInt(IntVec a, IntVec b) { return vandq_s32(a, b); }
+inline IntVec orInt(IntVec a, IntVec b) { return vorrq_s32(a, b); }
+inline IntVec bitsFrom(uint32_t bits, int first) {
+  const int32_t right[4] = {0, -1, -2, -3};
+  return signedOf(vshlq_u32(vdupq_n_u32(bits >> first), vld1q_s32(right)));
+}
+// Bytes 4 i to 4 i + 3 of the table, which fills four registers.
+inline Vec pick(const float* table, IntVec q) {
+  const uint32x4_t i = vreinterpretq_u32_s32(andInt(q, broadcastInt(15)));
+  const uint8x16_t bytes = vreinterpretq_u8_u32(vmlaq_u32(vdupq_n_u32(0x03020100), i, vdupq_n_u32(0x04040404)));
+  return vreinterpretq_f32_u8(vqtbl4q_u8(vld1q_u8_x4(reinterpret_cast<const uint8_t*>(table)), bytes));
+}
+using Halves = float16x4_t;
+inline Halves loadHalves(const uint8_t* p) { return vreinterpret_f16_u8(vld1_u8(p)); }
+inline Vec toFloat(Halves h) { return vcvt_f32_f16(h); }
+inline Halves loadEighths(const uint8_t* p) {
+  const uint16x4_t code = vget_low_u16(vmovl_u8(fourBytes(p)));
+  const uint16x4_t magnitude = vand_u16(vshl_n_u16(code, 7), vdup_n_u16(0x3f80));
+  const uint16x4_t nan = vceq_u16(magnitude, vdup_n_u16(0x3f80));
+  return vreinterpret_f16_u16(vorr_u16(vorr_u16(magnitude, vshr_n_u16(nan, 1)), vand_u16(vshl_n_u16(code, 8), vdup_n_u16(0x8000))));
+}
 #else
 inline IntVec widen(const uint8_t* p) { return IntVec{p[0], p[1], p[2], p[3]}; }
 inline IntVec widenSigned(const uint8_t* p) {
@@ -134,6 +166,17 @@ inline float halfAt(const uint8_t* p) {
 inline void scaleBytes(uint64_t bytes, float scale, float* out) {
   const __m256 wide = _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_cvtsi64_si128(static_cast<int64_t>(bytes))));
   _mm256_storeu_ps(out, _mm256_mul_ps(_mm256_set1_ps(scale), wide));
+}
+#elif defined(MOEKIT_NEON)
+inline float halfAt(const uint8_t* p) {
+  float16_t h;
+  std::memcpy(&h, p, 2);
+  return h;
+}
+inline void scaleBytes(uint64_t bytes, float scale, float* out) {
+  const uint16x8_t wide = vmovl_u8(vcreate_u8(bytes));
+  store(out, vmulq_n_f32(vcvtq_f32_u32(vmovl_u16(vget_low_u16(wide))), scale));
+  store(out + 4, vmulq_n_f32(vcvtq_f32_u32(vmovl_u16(vget_high_u16(wide))), scale));
 }
 #else
 inline float halfAt(const uint8_t* p) {

@@ -71,6 +71,10 @@ inline float sum(Vec a) {
   return _mm_cvtss_f32(_mm_add_ss(x, _mm_shuffle_ps(x, x, 1)));
 }
 
+inline int32_t sum(IntVec a) { return _mm512_reduce_add_epi32(a); }
+// Of integers that are no larger.
+inline void storeBytes(int8_t* p, IntVec a) { _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(a)); }
+
 // Rows whose columns are stored at a time. Rows of matrices often are a multiple of 4 KB apart: more than eight would compete for
 // the same places of the first cache.
 constexpr int kLines = 8;

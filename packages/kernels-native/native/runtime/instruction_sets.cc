@@ -6,6 +6,11 @@
 #include <cpuid.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#elif defined(__aarch64__) && defined(__linux__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+#elif defined(__aarch64__) && defined(__APPLE__)
+#include <sys/sysctl.h>
 #endif
 
 namespace moekit {
@@ -15,6 +20,8 @@ namespace avx512 { extern const Kernel kernels[]; }
 namespace avx512bf16 { extern const Kernel kernels[]; }
 namespace amx { extern const Kernel kernels[]; }
 namespace amx_emulated { extern const Kernel kernels[]; }
+namespace neon { extern const Kernel kernels[]; }
+namespace neondot { extern const Kernel kernels[]; }
 
 namespace {
 
@@ -58,6 +65,21 @@ bool savesTiles() {
 #endif
 #endif
 
+#if defined(__aarch64__)
+// NEON is in every processor of arm64, its dot products from version 8.2 on.
+#if defined(__linux__)
+[[maybe_unused]] bool hasDot() { return getauxval(AT_HWCAP) & HWCAP_ASIMDDP; }
+#elif defined(__APPLE__)
+[[maybe_unused]] bool hasDot() {
+  int32_t has = 0;
+  size_t size = sizeof(has);
+  return sysctlbyname("hw.optional.arm.FEAT_DotProd", &has, &size, nullptr, 0) == 0 && has;
+}
+#else
+[[maybe_unused]] bool hasDot() { return false; }
+#endif
+#endif
+
 const InstructionSet* fastest() {
   const InstructionSet* set = instructionSets;
   while (!set->supported()) set++;
@@ -83,6 +105,12 @@ const InstructionSet instructionSets[] = {
 #endif
 #if defined(MOEKIT_WITH_amx_emulated)
     {"amx-emulated", hasAvx512Bf16, amx_emulated::kernels},
+#endif
+#if defined(MOEKIT_WITH_neondot)
+    {"neondot", hasDot, neondot::kernels},
+#endif
+#if defined(MOEKIT_WITH_neon)
+    {"neon", always, neon::kernels},
 #endif
     {"scalar", always, scalar::kernels},
 };
