@@ -74,10 +74,11 @@ export async function buildNative({ out = join(root, "build", "moekit-native.nod
 }
 
 /** The sets whose flags the compiler knows. */
-function known({ command }, sets) {
-  const takes = (flags) => spawnSync(command, [...flags, "-fsyntax-only", "-x", "c++", "-"], { input: "", stdio: ["pipe", "ignore", "ignore"] }).status === 0;
-  return Object.fromEntries(Object.entries(sets).filter(([, flags]) => takes(flags)));
+function known(compiler, sets) {
+  return Object.fromEntries(Object.entries(sets).filter(([, flags]) => takes(compiler, flags)));
 }
+
+const takes = ({ command }, flags) => spawnSync(command, [...flags, "-fsyntax-only", "-x", "c++", "-"], { input: "", stdio: ["pipe", "ignore", "ignore"] }).status === 0;
 
 /** Every file to compile, with the flags it needs. */
 function units(compiler, sets, main) {
@@ -86,7 +87,9 @@ function units(compiler, sets, main) {
   const ownFlags = (file) => (UNCONTRACTED.includes(basename(file)) ? ["-ffp-contract=off"] : []);
   const ofSet = (file, set, optimize) => ({ file, name: `${set}-${baseName(file)}`, flags: [...optimize, ...flagsOf[set], ...ownFlags(file), `-DMOEKIT_ISA=${set}`, `-DMOEKIT_VECTORS=${vectorsOf(set)}`] });
   const kernels = sources("kernels").flatMap((file) => Object.keys(sets).map((set) => ofSet(file, set, OPTIMIZE.products)));
-  const elements = sources("elements").flatMap((file) => [...vectorSets].map((set) => ofSet(file, set, OPTIMIZE.elements)));
+  // Clang vectorises in its own way.
+  const optimize = OPTIMIZE.elements.filter((flag) => takes(compiler, [flag]));
+  const elements = sources("elements").flatMap((file) => [...vectorSets].map((set) => ofSet(file, set, optimize)));
   const available = Object.keys(sets).map((set) => `-DMOEKIT_WITH_${set}`);
   const once = [...sources("runtime"), ...(main ? [main] : sources("binding"))].map((file) => ({ file, name: baseName(file), flags: ["-O2", ...available, ...(main ? [] : nodeFlags())] }));
   return [...kernels, ...elements, ...once];
