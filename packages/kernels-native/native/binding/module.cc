@@ -11,6 +11,7 @@
 #include "../runtime/args.h"
 #include "../runtime/instruction_sets.h"
 #include "../runtime/precision.h"
+#include "../runtime/scratch.h"
 #include "../runtime/threads.h"
 
 namespace moekit {
@@ -155,6 +156,7 @@ void define(napi_env env, napi_value exports, const char* name, napi_callback ca
 
 // The last environment takes the threads with it: Node may unload the module once a worker ends.
 void leave(void*) {
+  freeScratch();
   if (--environments == 0) stopThreads();
 }
 

@@ -1,6 +1,6 @@
 #include "scratch.h"
 
-#include <cstdlib>
+#include <memory>
 #include <new>
 #include <vector>
 
@@ -10,10 +10,16 @@ namespace {
 constexpr int64_t kAlign = 64;
 constexpr int64_t kFirstBlock = 1 << 20;
 
+struct Delete {
+  void operator()(char* memory) const { ::operator delete(memory, std::align_val_t{kAlign}); }
+};
+
 struct Block {
-  char* memory;
+  std::unique_ptr<char, Delete> memory;
   int64_t size;
 };
+
+}  // namespace
 
 // Blocks of growing size; a request that does not fit the current block goes to the next one.
 struct Arena {
@@ -21,19 +27,15 @@ struct Arena {
   int64_t block = 0;
   int64_t used = 0;
 
-  ~Arena() {
-    for (auto& each : blocks) std::free(each.memory);
-  }
-
   void* take(int64_t size) {
 #ifdef MOEKIT_EXACT_SCRATCH
     grow(size);
-    return blocks[block++].memory;
+    return blocks[block++].memory.get();
 #endif
     size = (size + kAlign - 1) / kAlign * kAlign;
     while (block < static_cast<int64_t>(blocks.size()) && used + size > blocks[block].size) advance();
     if (block == static_cast<int64_t>(blocks.size())) grow(size);
-    char* result = blocks[block].memory + used;
+    char* result = blocks[block].memory.get() + used;
     used += size;
     return result;
   }
@@ -47,7 +49,7 @@ struct Arena {
     block = toBlock;
     used = toUsed;
 #ifdef MOEKIT_EXACT_SCRATCH
-    for (; static_cast<int64_t>(blocks.size()) > block; blocks.pop_back()) std::free(blocks.back().memory);
+    while (static_cast<int64_t>(blocks.size()) > block) blocks.pop_back();
 #endif
   }
 
@@ -59,22 +61,32 @@ struct Arena {
     int64_t wanted = blocks.empty() ? kFirstBlock : 2 * blocks.back().size;
     while (wanted < size) wanted *= 2;
 #endif
-    void* memory = std::aligned_alloc(kAlign, wanted);
-    if (!memory) throw std::bad_alloc();
-    blocks.push_back({static_cast<char*>(memory), wanted});
+    void* memory = ::operator new(wanted, std::align_val_t{kAlign});
+    blocks.push_back({std::unique_ptr<char, Delete>(static_cast<char*>(memory)), wanted});
   }
 };
 
-thread_local Arena arena;
+namespace {
+
+// A plain pointer: with GCC on Windows, destructors of thread_local objects run when their memory is freed already (its bug 83562).
+thread_local Arena* current = nullptr;
 
 }  // namespace
 
-Scratch::Scratch() : block_(arena.block), used_(arena.used) {}
-
-Scratch::~Scratch() {
-  arena.release(block_, used_);
+Scratch::Scratch() {
+  if (!current) current = new Arena;
+  arena_ = current;
+  block_ = arena_->block;
+  used_ = arena_->used;
 }
 
-void* Scratch::bytes(int64_t size) { return arena.take(size); }
+Scratch::~Scratch() { arena_->release(block_, used_); }
+
+void* Scratch::bytes(int64_t size) { return arena_->take(size); }
+
+void freeScratch() {
+  delete current;
+  current = nullptr;
+}
 
 }  // namespace moekit

@@ -4,6 +4,8 @@
 
 namespace moekit {
 
+struct Arena;
+
 class Scratch {
  public:
   Scratch();
@@ -18,8 +20,12 @@ class Scratch {
 
  private:
   void* bytes(int64_t size);
+  Arena* arena_;
   int64_t block_;
   int64_t used_;
 };
+
+// Gives the calling thread's memory back; what ends a thread that has run kernels calls it.
+void freeScratch();
 
 }  // namespace moekit

@@ -7,6 +7,8 @@
 #include <thread>
 #include <vector>
 
+#include "scratch.h"
+
 namespace moekit {
 namespace {
 
@@ -117,7 +119,7 @@ class Pool {
       sleepers_++;
       wake_.wait(lock, news);
       sleepers_--;
-      if (stopping_) return;
+      if (stopping_) return freeScratch();
       seen = generation_;
       Job* job = job_;
       if (!job) continue;

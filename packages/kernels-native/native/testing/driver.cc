@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "../runtime/precision.h"
+#include "../runtime/scratch.h"
 #include "../runtime/threads.h"
 #include "call.h"
 
@@ -308,7 +309,10 @@ int main(int count, char** names) {
   }
   // Two callers at once, as from two worker threads of Node; nothing may be shared but the pool.
   const auto caller = [] { products(instructionSets[0]); };
-  std::thread other(caller);
+  std::thread other([&] {
+    caller();
+    freeScratch();
+  });
   caller();
   other.join();
   stopThreads();
