@@ -1,6 +1,6 @@
 /**
- * Compiles `native/` into `build/moekit-native.node`: every file of `native/kernels` once per instruction set, those of
- * `native/elements` once per kind of vector, everything else once. Incremental by the content of a file and of all that it
+ * Compiles `native/` into `build/moekit-native.node` (into `build/win32-x64.node` with a compiler for Windows on another system):
+ * every file of `native/kernels` once per instruction set, those of `native/elements` once per kind of vector, everything else once. Incremental by the content of a file and of all that it
  * includes, which the compiler lists (-MMD). Without a compiler it says so and succeeds: the prebuilt package or another backend is used.
  *
  * `node scripts/build-native.mjs [--emulate-amx]`; with the flag `build/emulated-amx.node`, which tests run the kernels for AMX in.
@@ -15,6 +15,7 @@ import { basename, dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { findCompiler } from "./compiler.mjs";
+import { forWindows, nodeFunctions, WINDOWS_FLAGS } from "./windows.mjs";
 
 const run = promisify(execFile);
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
@@ -48,15 +49,17 @@ const vectorsOf = (set) => VECTORS[set] ?? set;
 
 const FLAGS = ["-std=c++17", "-fPIC", "-fvisibility=hidden", "-fno-math-errno", "-Wall", "-Wextra", "-pthread"];
 
+const flagsFor = (compiler) => (forWindows(compiler) ? [...FLAGS, ...WINDOWS_FLAGS] : FLAGS);
+
 /** -O3 unrolls small loops of products; loops over elements are as fast without, and compile in two thirds of the time. */
 const OPTIMIZE = { products: ["-O3"], elements: ["-O2", "-ftree-vectorize", "-fvect-cost-model=dynamic", "-fno-trapping-math"] };
 
 /** Builds the module, or `main` (a C++ file) with everything but the Node binding, with the sets that `sets` gives for a compiler. Returns the path, or undefined without a compiler. */
-export async function buildNative({ out = join(root, "build", "moekit-native.node"), main, flags = [], compiler = findCompiler(), sets = setsOf } = {}) {
+export async function buildNative({ compiler = findCompiler(), out = outOf(compiler), main, flags = [], sets = setsOf } = {}) {
   if (!compiler) return undefined;
   const dir = `${out.replace(/\.node$/, "")}.objects`;
   mkdirSync(dir, { recursive: true });
-  const jobs = units(compiler, known(compiler, sets(compiler)), main).map(({ file, flags: own, name }) => ({ source: file, object: join(dir, `${name}.o`), arguments: [...FLAGS, ...own, ...flags] }));
+  const jobs = units(compiler, known(compiler, sets(compiler)), main).map(({ file, flags: own, name }) => ({ source: file, object: join(dir, `${name}.o`), arguments: [...flagsFor(compiler), ...own, ...flags] }));
   const contents = new Map();
   let changed = !existsSync(out);
   await inParallel(jobs, async ({ source, object, arguments: args }) => {
@@ -69,13 +72,15 @@ export async function buildNative({ out = join(root, "build", "moekit-native.nod
     if (includedBy(object).every((file) => statSync(file).mtimeMs < started)) writeFileSync(`${object}.key`, key());
   });
   const objects = jobs.map((job) => job.object);
-  if (changed || removed(dir, objects)) await link(compiler, objects, out, [...FLAGS, ...flags], main);
+  if (changed || removed(dir, objects)) await link(compiler, objects, out, [...flagsFor(compiler), ...flags], main);
   return out;
 }
 
-/** The sets whose flags the compiler knows. */
+const outOf = (compiler) => join(root, "build", compiler && forWindows(compiler) && process.platform !== "win32" ? "win32-x64.node" : "moekit-native.node");
+
+/** The sets whose flags the compiler knows; on Windows nothing asks for the registers of AMX. */
 function known(compiler, sets) {
-  return Object.fromEntries(Object.entries(sets).filter(([, flags]) => takes(compiler, flags)));
+  return Object.fromEntries(Object.entries(sets).filter(([set, flags]) => takes(compiler, flags) && !(set === "amx" && forWindows(compiler))));
 }
 
 const takes = ({ command }, flags) => spawnSync(command, [...flags, "-fsyntax-only", "-x", "c++", "-"], { input: "", stdio: ["pipe", "ignore", "ignore"] }).status === 0;
@@ -97,11 +102,11 @@ function units(compiler, sets, main) {
 
 const nodeFlags = () => ["-DNAPI_VERSION=8", "-DNODE_GYP_MODULE_NAME=moekit_native", `-I${createRequire(import.meta.url)("node-api-headers").include_dir}`];
 const sources = (folder) => readdirSync(join(native, folder)).filter((name) => name.endsWith(".cc")).sort().map((name) => join(native, folder, name));
-const baseName = (file) => file.replace(/^.*\//, "").replace(/\.cc$/, "");
+const baseName = (file) => basename(file, ".cc");
 
 /** The source of an object and its headers, as of its last compilation; none where there was none. */
 function includedBy(object) {
-  const rule = read(object.replace(/\.o$/, ".d")).replace(/\\\n/g, " ");
+  const rule = read(object.replace(/\.o$/, ".d")).replace(/\\\r?\n/g, " ");
   return rule.slice(rule.indexOf(": ") + 1).split(/(?<!\\)\s+/).filter(Boolean).map((path) => path.replace(/\\ /g, " "));
 }
 
@@ -136,9 +141,9 @@ async function compile({ command }, args, what) {
 
 async function link(compiler, objects, out, common, main) {
   const temporary = `${out}.${process.pid}.tmp`;
-  const libraries = process.platform === "linux" ? ["-static-libgcc", "-static-libstdc++", "-Wl,--exclude-libs,ALL"] : [];
+  const libraries = forWindows(compiler) ? nodeFunctions(compiler, dirname(objects[0])) : process.platform === "linux" ? ["-static-libgcc", "-static-libstdc++", "-Wl,--exclude-libs,ALL"] : [];
   const shared = process.platform === "darwin" ? ["-bundle", "-undefined", "dynamic_lookup"] : ["-shared", ...libraries];
-  await compile(compiler, [...common, ...(main ? [] : shared), ...objects, "-o", temporary], out);
+  await compile(compiler, [...common, ...objects, ...(main ? [] : shared), "-o", temporary], out);
   renameSync(temporary, out);
 }
 

@@ -2,6 +2,16 @@
 #include "combine.h"
 #include "functions.h"
 
+#if defined(_WIN32)
+// Those of the system: what mingw-w64 puts in their place is wrong far from 0.
+extern "C" double (*__imp_sin)(double), (*__imp_cos)(double);
+#define SYSTEM_SIN __imp_sin
+#define SYSTEM_COS __imp_cos
+#else
+#define SYSTEM_SIN __builtin_sin
+#define SYSTEM_COS __builtin_cos
+#endif
+
 namespace moekit {
 namespace MOEKIT_ISA {
 namespace {
@@ -32,8 +42,8 @@ void function(const Args& args) {
   float* y = args.floats(2, count);
   const auto map = [&](const auto& f) { mapExactly(x, y, count, f); };
   switch (args.integer(0)) {
-    case 0: return mapExactly(x, y, count, [](double v) { return exact::sin(v); }, [](double v) { return __builtin_sin(v); });
-    case 1: return mapExactly(x, y, count, [](double v) { return exact::cos(v); }, [](double v) { return __builtin_cos(v); });
+    case 0: return mapExactly(x, y, count, [](double v) { return exact::sin(v); }, [](double v) { return SYSTEM_SIN(v); });
+    case 1: return mapExactly(x, y, count, [](double v) { return exact::cos(v); }, [](double v) { return SYSTEM_COS(v); });
     case 2: return mapExactly(x, y, count, [](double v) { return exact::tan(v); }, [](double v) { return __builtin_tan(v); });
     case 3: return map([](double v) { return exact::asin(v); });
     case 4: return map([](double v) { return exact::acos(v); });
