@@ -1,6 +1,6 @@
 /**
- * Makes `packages/native-<platform>-<arch>` for the machine it runs on, after the package for Linux on x86-64 and with the binary
- * built here: `node scripts/make-binary-package.mjs darwin arm64`. The release workflow publishes it from there.
+ * Makes `packages/native-<platform>-<arch>` after the package for Linux on x86-64, with the binary built here for that machine:
+ * `node scripts/make-binary-package.mjs darwin arm64`. The release workflow publishes it from there.
  */
 import { execFileSync } from "node:child_process";
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
