@@ -51,8 +51,6 @@ thread_local bool insideJob = false;
 
 class Pool {
  public:
-  ~Pool() { stop(); }
-
   // True if the job was run here; false if the pool is taken.
   bool run(Job& job) {
     std::unique_lock<std::mutex> taken(use_, std::try_to_lock);
@@ -149,8 +147,9 @@ class Pool {
   Job* job_ = nullptr;
 };
 
+// Never destroyed: a process may end while its threads wait, and Windows ends them first, which a destructor would wait for.
 Pool& pool() {
-  static Pool instance;
+  static Pool& instance = *new Pool;
   return instance;
 }
 
