@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { Worker } from "node:worker_threads";
 import { describe, expect, it } from "vitest";
 import { loadAddon } from "./load-addon.js";
@@ -27,6 +28,19 @@ describe.skipIf(whyNoKernels)("worker threads", () => {
       expect(await Promise.all([1, 2, 3, 4].map(() => wrongNumbers(30)))).toEqual([0, 0, 0, 0]);
     }
     expect(settings.threads()).toBe(3);
+  });
+});
+
+describe.skipIf(whyNoKernels)("the pool of threads", () => {
+  it("lets process.exit end the process, though its threads still wait for work", () => {
+    const code = `
+      const native = require(process.argv[1]);
+      native.setThreads(3);
+      native.matmul(new Float32Array(90000), new Float32Array(90000), new Float32Array(90000), 1, 300, 300, 300, false, false, 0, 0);
+      process.exit(7);
+    `;
+    const { status, error } = spawnSync(process.execPath, ["-e", code, loadAddon().origin], { stdio: "ignore", timeout: 60_000 });
+    expect({ status, error }).toEqual({ status: 7, error: undefined });
   });
 });
 
