@@ -13,7 +13,8 @@ export const WINDOWS_FLAGS = ["-Wa,-muse-unaligned-vector-move", "-static"];
 
 /**
  * Makes the libraries through which the linker finds the functions of Node-API, which the program itself has. They are looked up
- * when first called ("delayed"), so that native/binding/windows_host.cc can say that the program need not be called node.exe.
+ * when first called ("delayed"), so that native/binding/windows_host.cc can say that the program need not be called node.exe. The
+ * first call of a function through them loses arguments that are floating-point numbers; the module calls none that takes such.
  */
 export function nodeFunctions({ command }, dir) {
   const dlltool = execFileSync(command, ["-print-prog-name=dlltool"], { encoding: "utf8" }).trim();
