@@ -6,8 +6,8 @@ import { dirname, join } from "node:path";
 export const forWindows = ({ target }) => target.includes("mingw");
 
 /**
- * Windows aligns the stack to 16 bytes. GCC knows and still spills larger vectors with instructions that want more (its bug 54412);
- * the assembler writes those that take any address. And nothing but the system's libraries is loaded at run time.
+ * Windows aligns the stack to 16 bytes. GCC knows and still spills larger vectors with instructions that want more (its bug 54412,
+ * which Debian has mended); the assembler writes those that take any address. And nothing but the system's libraries is loaded at run time.
  */
 export const WINDOWS_FLAGS = ["-Wa,-muse-unaligned-vector-move", "-static"];
 
