@@ -20,6 +20,7 @@ struct Shape {
   bool causal;
   float scale;
   int64_t window;  // 0: none
+  Precision precision = moekit::precision();
 
   // Arguments from i on: the seven sizes, causal, scale, window.
   Shape(const Args& args, int i)
@@ -38,6 +39,8 @@ struct Block {
   int64_t batch, group, first, queries;
 
   int64_t rows() const { return shape.heads() * queries; }
+  // Rounding is worth it only where it is faster: not for single queries.
+  Precision precision() const { return rows() < kSmallRows ? Precision::f32 : shape.precision; }
   // Place of a stacked row in a tensor [B, S, H, width].
   int64_t place(int64_t row, int64_t width) const {
     const int64_t head = group * shape.heads() + row / queries;
@@ -63,7 +66,7 @@ struct Block {
 
 // scores = rows (keys of the tile)^T
 void multiplyByKeys(const Block& block, const float* rows, const float* keys, int64_t width, int64_t from, int64_t to, float* scores) {
-  gemm({block.rows(), to - from, width, rows, width, 1, keys + block.keyPlace(from, width), 1, block.shape.G * width, scores, to - from});
+  gemm({block.rows(), to - from, width, rows, width, 1, keys + block.keyPlace(from, width), 1, block.shape.G * width, scores, to - from, false, block.precision()});
 }
 
 // x[i] = exp(x[i] - top); returns the sum.
@@ -129,7 +132,7 @@ void attendBlock(const Block& block, const float* q, const float* k, const float
       clear(x, seen.from);
       clear(x + seen.to, keys - seen.to);
     }
-    gemm({rows, s.e, keys, scores, keys, 1, v + block.keyPlace(first, s.e), s.G * s.e, 1, sums, s.e, true});
+    gemm({rows, s.e, keys, scores, keys, 1, v + block.keyPlace(first, s.e), s.G * s.e, 1, sums, s.e, true, block.precision()});
   }
   for (int64_t row = 0; row < rows; row++) scaleTo(y + block.place(row, s.e), sums + row * s.e, weight[row] == 0 ? 0 : 1 / weight[row], s.e);
 }
@@ -168,7 +171,7 @@ void backwardBlock(const Block& block, const float* q, const float* k, const flo
   block.gather(dy, s.e, 1, dRows);
   multiplyByKeys(block, queries, k, s.d, first, first + keys, probs);
   probabilities(block, sinks, first, keys, probs, shares);
-  gemm({keys, s.e, rows, probs, 1, keys, dRows, s.e, 1, grads.v + block.keyPlace(first, s.e), s.G * s.e, true});
+  gemm({keys, s.e, rows, probs, 1, keys, dRows, s.e, 1, grads.v + block.keyPlace(first, s.e), s.G * s.e, true, block.precision()});
   multiplyByKeys(block, dRows, v, s.e, first, first + keys, dProbs);
   for (int64_t row = 0; row < rows; row++) {
     const Visible seen(block, row, first, keys);
@@ -181,8 +184,8 @@ void backwardBlock(const Block& block, const float* q, const float* k, const flo
     clear(g + seen.to, keys - seen.to);
     if (dSinks) dSinks[row / block.queries] -= shares[row] * flow;
   }
-  gemm({keys, s.d, rows, dProbs, 1, keys, queries, s.d, 1, grads.k + block.keyPlace(first, s.d), s.G * s.d, true});
-  gemm({rows, s.d, keys, dProbs, keys, 1, k + block.keyPlace(first, s.d), s.G * s.d, 1, queries, s.d});
+  gemm({keys, s.d, rows, dProbs, 1, keys, queries, s.d, 1, grads.k + block.keyPlace(first, s.d), s.G * s.d, true, block.precision()});
+  gemm({rows, s.d, keys, dProbs, keys, 1, k + block.keyPlace(first, s.d), s.G * s.d, 1, queries, s.d, false, block.precision()});
   block.scatter(queries, s.d, s.scale, grads.q);
 }
 
