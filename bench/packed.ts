@@ -115,7 +115,9 @@ function offsets(countOf: (expert: number) => number): tf.Tensor1D {
 
 /** Compares the first and the last row with float64 loops. @returns the largest error relative to the largest output. */
 function check(format: string, matrices: PackedExpertMatrices, x: tf.Tensor2D, ends: tf.Tensor1D, limit: number): number {
-  const y = tf.tidy(() => packedExpertMlp(x, matrices, ends, { activation: "silu" }).dataSync());
+  const output = packedExpertMlp(x, matrices, ends, { activation: "silu" });
+  const y = output.dataSync();
+  output.dispose();
   const input = x.dataSync();
   const errors = [0, x.shape[0] - 1].map((row) => {
     const want = expertOf(input.subarray(row * WIDTH, (row + 1) * WIDTH) as Float32Array, matrices);
