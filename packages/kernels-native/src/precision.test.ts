@@ -10,7 +10,7 @@ import { describeSettings, whyNoKernels } from "./testing/native.js";
 /** Ops that are one product: exact on rounded inputs, up to float32 sums. */
 const PRODUCTS = ["MoekitLinear", "MoekitGroupedMatmul", "MoekitGroupedMatmulInput", "MoekitGroupedMatmulWeight"];
 /** Ops that round what lies between their products too: off by up to half a unit of bfloat16 (2^-9) per rounding, several times. */
-const CHAINS = ["MoekitExpertMlp", "MoekitSegmentedLora"];
+const CHAINS = ["MoekitExpertMlp", "MoekitSegmentedLora", "MoekitAttention"];
 
 const casesOf = (names: readonly string[]) => allCases.filter(({ op }) => names.includes(op.spec.name)).map((each) => [each.name, each] as const);
 

@@ -110,13 +110,12 @@ export function setNativeInstructionSet(name: string): void {
 }
 
 /**
- * Chooses the precision of products with weights: `linear` and all that multiplies matrices (`tf.matMul`), `groupedMatmul`,
- * `segmentedLora` and `expertMlp`, forward and backward; for the whole process. With `bf16` their inputs are rounded to
- * bfloat16 (8 bits of mantissa) on the way into the product; sums, outputs and all other ops stay float32. Twice as fast
- * with the set `avx512bf16`, no faster elsewhere; results agree up to the order of float32 sums.
- * `int8` is `bf16`, and products of eight rows or more with packed weights (`packedMatmul`, `packedExpertMlp`, forward) take
- * activations in 8 bits, `x = d q` with `d = max |x| / 127` by group of 32 (16 in q2_K, q3_K, q6_K), and multiply integers. Products of
- * fewer rows with packed weights are those of float32 in every precision.
+ * Chooses the precision of products: `linear` and all that multiplies matrices (`tf.matMul`), `groupedMatmul`, `segmentedLora`,
+ * `expertMlp` and `attention`, forward and backward; for the whole process. With `bf16` their inputs are rounded to bfloat16 (8
+ * bits of mantissa) on the way into the product; sums, outputs and all other ops stay float32, and so does attention of single
+ * queries. Twice as fast with the set `avx512bf16`, no faster elsewhere; results agree up to the order of float32 sums.
+ * `int8` is `bf16`, and products with packed weights (`packedMatmul`, `packedExpertMlp`, forward) take activations in 8 bits,
+ * `x = d q` with `d = max |x| / 127` by group of 32 (16 in q2_K, q3_K, q6_K), and multiply integers where the format stores them.
  * @throws UnknownNameError unless it is `f32`, `bf16` or `int8`.
  * @example setNativePrecision("bf16");
  */

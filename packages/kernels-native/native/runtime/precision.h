@@ -1,4 +1,4 @@
-// How kernels that multiply by weights compute: with float32, or with inputs rounded to bfloat16. Sums are float32 in both.
+// How kernels that multiply matrices compute: with float32, or with inputs rounded to bfloat16. Sums are float32 in both.
 #pragma once
 #include <cstdint>
 
