@@ -44,7 +44,7 @@ const keepingOp: AnyOp = { spec: expertMlpOp.spec, run: (inputs: ExpertMlpInputs
 const keeping = (opCase: OpCase): OpCase => ({ ...opCase, name: `${opCase.name}, rows kept`, op: keepingOp });
 
 export const expertMlpCases: OpCase[] = [
-  ...["no gate", "gate"].map((form) => keeping(mlpCase(`no rows, ${form}`, { counts: [0, 0], dim: 3, hidden: 2 }, { ...SWIGLU, gated: form === "gate" }))),
+  ...["gate", "no gate"].map((form) => keeping(mlpCase(`no rows, ${form}`, { counts: [0, 0], dim: 3, hidden: 2 }, { ...SWIGLU, gated: form === "gate" }))),
   keeping(mlpCase("SwiGLU, prime sizes, an expert without rows, rows of no expert", ODD, SWIGLU)),
   keeping(mlpCase("gated GELU with biases", ODD, { activation: "gelu", gated: true, bias: true })),
   keeping(mlpCase("ReLU with biases", ODD, { activation: "relu", gated: false, bias: true })),

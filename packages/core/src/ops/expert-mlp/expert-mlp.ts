@@ -117,7 +117,11 @@ function keepsRows({ x, gate, up, down }: ExpertMlpInputs): boolean {
   return x.shape[0] * P <= (gate?.size ?? 0) + up.size + down.size;
 }
 
-/** {@link expertMlp} whose backward pass gets the rows before the activation; not as outputs of a step of the tape, which would get zeros as their gradients. */
+/**
+ * {@link expertMlp} whose backward pass gets the rows before the activation; not as outputs of a step of the tape, which would
+ * get zeros as their gradients.
+ * @example keepingRows({ x, gate, up, down, offsets }, "silu");
+ */
 export function keepingRows(inputs: ExpertMlpInputs, activation: Activation): Tensor2D {
   const names = presentIn(inputs);
   const op = tf.customGrad((...args) => {
