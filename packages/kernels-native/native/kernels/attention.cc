@@ -1,103 +1,15 @@
 // Attention by tiles: a block of queries of the R = H / G heads that share a key head against a tile of keys, with a running
 // maximum and sum per row, so that no matrix of all scores exists (Dao et al. 2022, arXiv:2205.14135).
 // B batch, S queries, L keys, H query heads, G key heads, d and e widths; query i stands at key position L - S + i.
-#include "gemm.h"
-#include "loops.h"
-#include "math.h"
+#include "attention_block.h"
 
 namespace moekit {
 namespace MOEKIT_ISA {
 namespace {
 
-constexpr int64_t kBlockRows = 64;
-constexpr int64_t kTileKeys = 256;
 // Tasks of the backward pass to have at least, so that all threads of a large machine have work; fixed, so that no result
 // depends on how many there are.
 constexpr int64_t kTasks = 32;
-
-struct Shape {
-  int64_t B, S, L, H, G, d, e;
-  bool causal;
-  float scale;
-  int64_t window;  // 0: none
-  Precision precision = moekit::precision();
-
-  // Arguments from i on: the seven sizes, causal, scale, window.
-  Shape(const Args& args, int i)
-      : B(args.size(i)), S(args.size(i + 1)), L(args.size(i + 2)), H(args.size(i + 3)), G(args.size(i + 4)), d(args.size(i + 5)), e(args.size(i + 6)),
-        causal(args.flag(i + 7)), scale(static_cast<float>(args.number(i + 8))), window(args.size(i + 9)) {
-    if (G == 0 ? H != 0 : H % G != 0) Args::fail(i + 4, "must divide the heads of queries");
-  }
-
-  int64_t heads() const { return G == 0 ? 0 : H / G; }
-  int64_t queriesOfBlock() const { return most(1, kBlockRows / most(1, heads())); }
-};
-
-// Queries [first, first + queries) of the heads of one key head, stacked head by head.
-struct Block {
-  const Shape& shape;
-  int64_t batch, group, first, queries;
-
-  int64_t rows() const { return shape.heads() * queries; }
-  // Rounding is worth it only where it is faster: not for single queries.
-  Precision precision() const { return rows() < kSmallRows ? Precision::f32 : shape.precision; }
-  // Place of a stacked row in a tensor [B, S, H, width].
-  int64_t place(int64_t row, int64_t width) const {
-    const int64_t head = group * shape.heads() + row / queries;
-    return ((batch * shape.S + first + row % queries) * shape.H + head) * width;
-  }
-  // Place of key j in a tensor [B, L, G, width].
-  int64_t keyPlace(int64_t j, int64_t width) const { return ((batch * shape.L + j) * shape.G + group) * width; }
-
-  int64_t position(int64_t row) const { return shape.L - shape.S + first + row % queries; }
-  int64_t firstKey(int64_t row) const { return shape.window ? most(0, position(row) - shape.window + 1) : 0; }
-  int64_t endKey(int64_t row) const { return shape.causal ? least(shape.L, most(0, position(row) + 1)) : shape.L; }
-  // Keys that any row of the block sees.
-  int64_t firstOfAll() const { return firstKey(0); }
-  int64_t endOfAll() const { return endKey(queries - 1); }
-
-  void gather(const float* from, int64_t width, float factor, float* to) const {
-    for (int64_t row = 0; row < rows(); row++) scaleTo(to + row * width, from + place(row, width), factor, width);
-  }
-  void scatter(const float* from, int64_t width, float factor, float* to) const {
-    for (int64_t row = 0; row < rows(); row++) scaleTo(to + place(row, width), from + row * width, factor, width);
-  }
-};
-
-// scores = rows (keys of the tile)^T
-void multiplyByKeys(const Block& block, const float* rows, const float* keys, int64_t width, int64_t from, int64_t to, float* scores) {
-  gemm({block.rows(), to - from, width, rows, width, 1, keys + block.keyPlace(from, width), 1, block.shape.G * width, scores, to - from, false, block.precision()});
-}
-
-// x[i] = exp(x[i] - top); returns the sum.
-float exponentials(float* x, int64_t count, float top) {
-  const Vec t = broadcast(top);
-  Vec total = zero();
-  int64_t i = 0;
-  for (; i + kWidth <= count; i += kWidth) {
-    const Vec e = exp(sub(load(x + i), t));
-    store(x + i, e);
-    total = add(total, e);
-  }
-  if (i < count) {
-    storePartial(x + i, exp(sub(loadPartial(x + i, count - i), t)), count - i);
-    total = add(total, loadPartial(x + i, count - i));
-  }
-  return sum(total);
-}
-
-float expOf(float x) {
-  float lanes[kWidth];
-  store(lanes, exp(broadcast(x)));
-  return lanes[0];
-}
-
-// The visible part of a row of a tile: [from, to) relative to its first key.
-struct Visible {
-  int64_t from, to;
-  Visible(const Block& block, int64_t row, int64_t first, int64_t keys)
-      : from(most(0, least(keys, block.firstKey(row) - first))), to(most(from, least(keys, block.endKey(row) - first))) {}
-};
 
 void attendBlock(const Block& block, const float* q, const float* k, const float* v, const float* sinks, float* y) {
   const Shape& s = block.shape;
@@ -105,36 +17,20 @@ void attendBlock(const Block& block, const float* q, const float* k, const float
   Scratch scratch;
   float* queries = scratch.floats(rows * s.d);
   float* scores = scratch.floats(rows * kTileKeys);
-  float* sums = scratch.floats(rows * s.e);
-  float* top = scratch.floats(rows);
-  float* weight = scratch.floats(rows);
+  const Running r(rows, s.e, scratch);
+  r.clear(rows, s.e);
   block.gather(q, s.d, s.scale, queries);
-  clear(sums, rows * s.e);
-  for (int64_t row = 0; row < rows; row++) {
-    top[row] = sinks ? sinks[block.group * s.heads() + row / block.queries] : -__builtin_inff();
-    weight[row] = sinks ? 1 : 0;
+  for (int64_t row = 0; row < rows && sinks; row++) {
+    r.top[row] = sinks[block.headOf(row)];
+    r.weight[row] = 1;
   }
   for (int64_t first = block.firstOfAll(); first < block.endOfAll(); first += kTileKeys) {
     const int64_t keys = least(kTileKeys, block.endOfAll() - first);
-    multiplyByKeys(block, queries, k, s.d, first, first + keys, scores);
-    for (int64_t row = 0; row < rows; row++) {
-      float* x = scores + row * keys;
-      const Visible seen(block, row, first, keys);
-      if (seen.from == seen.to) {
-        clear(x, keys);
-        continue;
-      }
-      const float newTop = largest(x + seen.from, seen.to - seen.from, top[row]);
-      const float shrink = weight[row] == 0 ? 0 : expOf(top[row] - newTop);
-      weight[row] = weight[row] * shrink + exponentials(x + seen.from, seen.to - seen.from, newTop);
-      if (shrink != 1) scaleTo(sums + row * s.e, sums + row * s.e, shrink, s.e);
-      top[row] = newTop;
-      clear(x, seen.from);
-      clear(x + seen.to, keys - seen.to);
-    }
-    gemm({rows, s.e, keys, scores, keys, 1, v + block.keyPlace(first, s.e), s.G * s.e, 1, sums, s.e, true, block.precision()});
+    multiplyByKeys(block, queries, k, s.d, first, first + keys, scores, keys);
+    weigh(block, first, keys, scores, r);
+    gemm({rows, s.e, keys, scores, keys, 1, v + block.keyPlace(first, s.e), s.G * s.e, 1, r.sums, s.e, true, s.precision});
   }
-  for (int64_t row = 0; row < rows; row++) scaleTo(y + block.place(row, s.e), sums + row * s.e, weight[row] == 0 ? 0 : 1 / weight[row], s.e);
+  for (int64_t row = 0; row < rows; row++) scaleTo(y + block.place(row, s.e), r.sums + row * s.e, r.weight[row] == 0 ? 0 : 1 / r.weight[row], s.e);
 }
 
 // In place softmax of the visible part of each row; the rest becomes 0. The share that the sink takes goes to `shares`.
@@ -142,7 +38,7 @@ void probabilities(const Block& block, const float* sinks, int64_t first, int64_
   for (int64_t row = 0; row < block.rows(); row++) {
     float* x = scores + row * keys;
     const Visible seen(block, row, first, keys);
-    const float sink = sinks ? sinks[block.group * block.shape.heads() + row / block.queries] : -__builtin_inff();
+    const float sink = sinks ? sinks[block.headOf(row)] : -__builtin_inff();
     const float top = largest(x + seen.from, seen.to - seen.from, sink);
     const float ofSink = sinks ? expOf(sink - top) : 0;
     const float total = exponentials(x + seen.from, seen.to - seen.from, top) + ofSink;
@@ -169,10 +65,10 @@ void backwardBlock(const Block& block, const float* q, const float* k, const flo
   float* shares = scratch.floats(rows);
   block.gather(q, s.d, s.scale, queries);
   block.gather(dy, s.e, 1, dRows);
-  multiplyByKeys(block, queries, k, s.d, first, first + keys, probs);
+  multiplyByKeys(block, queries, k, s.d, first, first + keys, probs, keys);
   probabilities(block, sinks, first, keys, probs, shares);
-  gemm({keys, s.e, rows, probs, 1, keys, dRows, s.e, 1, grads.v + block.keyPlace(first, s.e), s.G * s.e, true, block.precision()});
-  multiplyByKeys(block, dRows, v, s.e, first, first + keys, dProbs);
+  gemm({keys, s.e, rows, probs, 1, keys, dRows, s.e, 1, grads.v + block.keyPlace(first, s.e), s.G * s.e, true, s.precision});
+  multiplyByKeys(block, dRows, v, s.e, first, first + keys, dProbs, keys);
   for (int64_t row = 0; row < rows; row++) {
     const Visible seen(block, row, first, keys);
     const float* p = probs + row * keys;
@@ -184,8 +80,8 @@ void backwardBlock(const Block& block, const float* q, const float* k, const flo
     clear(g + seen.to, keys - seen.to);
     if (dSinks) dSinks[row / block.queries] -= shares[row] * flow;
   }
-  gemm({keys, s.d, rows, dProbs, 1, keys, queries, s.d, 1, grads.k + block.keyPlace(first, s.d), s.G * s.d, true, block.precision()});
-  gemm({rows, s.d, keys, dProbs, keys, 1, k + block.keyPlace(first, s.d), s.G * s.d, 1, queries, s.d, false, block.precision()});
+  gemm({keys, s.d, rows, dProbs, 1, keys, queries, s.d, 1, grads.k + block.keyPlace(first, s.d), s.G * s.d, true, s.precision});
+  gemm({rows, s.d, keys, dProbs, keys, 1, k + block.keyPlace(first, s.d), s.G * s.d, 1, queries, s.d, false, s.precision});
   block.scatter(queries, s.d, s.scale, grads.q);
 }
 
@@ -200,6 +96,7 @@ void attention(const Args& args) {
   float* y = args.floats(3, s.B * s.S * s.H * s.e);
   const float* sinks = args.optionalFloats(14, s.H);
   if (s.S == 0) return;
+  if (s.heads() * s.S <= kFewQueries) return attendFew(s, q, k, v, sinks, y);
   const int64_t size = s.queriesOfBlock(), blocks = ceilDiv(s.S, size);
   parallel(s.B * s.G * blocks, [&](int64_t i) {
     // The longest rows of a causal sequence come first, so that no thread is left with one at the end.

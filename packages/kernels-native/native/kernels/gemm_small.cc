@@ -10,6 +10,17 @@ namespace {
 // How many rows of B (or of B^T) ahead memory is fetched: keys and values of one head are pieces that lie apart.
 constexpr int64_t kRowsAhead = 16;
 
+// The sums of kWidth vectors, each in the order of sum().
+inline Vec sumsOf(Vec* v) {
+  transpose(v);
+#pragma GCC unroll 4
+  for (int half = kWidth / 2; half > 0; half /= 2) {
+#pragma GCC unroll 8
+    for (int l = 0; l < half; l++) v[l] = add(v[l], v[l + half]);
+  }
+  return v[0];
+}
+
 // Rows of B^T lie along k: dot products of R rows of A with C rows of B^T.
 template <class P, int R, int C>
 inline void dots(const Gemm& g, int64_t i, int64_t j) {
@@ -18,14 +29,14 @@ inline void dots(const Gemm& g, int64_t i, int64_t j) {
   Vec sums[R][C];
 #pragma GCC unroll 8
   for (int r = 0; r < R; r++) {
-#pragma GCC unroll 8
+#pragma GCC unroll 16
     for (int c = 0; c < C; c++) sums[r][c] = zero();
   }
   const auto step = [&](const auto& read, int64_t k) {
     Vec x[R];
 #pragma GCC unroll 8
     for (int r = 0; r < R; r++) x[r] = P::value(read(a + r * g.aRow + k));
-#pragma GCC unroll 8
+#pragma GCC unroll 16
     for (int c = 0; c < C; c++) {
       __builtin_prefetch(b + (c + kRowsAhead) * g.bCol + k);
       const Vec y = P::value(read(b + c * g.bCol + k));
@@ -37,17 +48,30 @@ inline void dots(const Gemm& g, int64_t i, int64_t j) {
   for (; k + kWidth <= g.k; k += kWidth) step([](const float* p) { return load(p); }, k);
   const int64_t rest = g.k - k;
   if (rest > 0) step([rest](const float* p) { return loadPartial(p, rest); }, k);
+  float totals[R * C];
+  if constexpr (R * C == kWidth) {
+    store(totals, sumsOf(&sums[0][0]));
+  } else {
+    for (int r = 0; r < R; r++) {
+      for (int c = 0; c < C; c++) totals[r * C + c] = sum(sums[r][c]);
+    }
+  }
   for (int r = 0; r < R; r++) {
     for (int c = 0; c < C; c++) {
       float& out = g.c[(i + r) * g.ldc + j + c];
-      out = sum(sums[r][c]) + (g.add ? out : 0);
+      out = totals[r * C + c] + (g.add ? out : 0);
     }
   }
 }
 
+// Rows of B^T up to this length are worth summing up kWidth products together, where R is not 1.
+constexpr int64_t kShortRows = 8 * kWidth;
+
 template <class P, int R>
 void rowsOfDots(const Gemm& g, int64_t i) {
+  constexpr int C = kWidth / R;
   int64_t j = 0;
+  for (; R > 1 && g.k <= kShortRows && j + C <= g.n; j += C) dots<P, R, C>(g, i, j);
   for (; j + 3 <= g.n; j += 3) dots<P, R, 3>(g, i, j);
   for (; j < g.n; j++) dots<P, R, 1>(g, i, j);
 }

@@ -80,7 +80,10 @@ inline Vec toFloat(IntVec a) { return vcvtq_f32_s32(a); }
 // Rounds to the nearest integer, ties to even.
 inline IntVec toInt(Vec a) { return vcvtnq_s32_f32(a); }
 
-inline float sum(Vec a) { return vaddvq_f32(a); }
+inline float sum(Vec a) {
+  const float32x2_t x = vadd_f32(vget_low_f32(a), vget_high_f32(a));
+  return vget_lane_f32(x, 0) + vget_lane_f32(x, 1);
+}
 inline int32_t sum(IntVec a) { return vaddvq_s32(a); }
 // Of integers that are no larger.
 inline void storeBytes(int8_t* p, IntVec a) {
