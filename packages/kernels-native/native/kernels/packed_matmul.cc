@@ -7,7 +7,7 @@ namespace MOEKIT_ISA {
 namespace {
 
 // Rows of W of a piece of work: few, so that threads end together, but enough to be worth what is done once for all rows of x.
-inline int64_t pieceRows(int64_t rows) { return rows < 8 ? 64 : 256; }
+inline int64_t pieceRows(int64_t rows) { return rows < 8 ? 128 : 256; }
 
 }  // namespace
 
