@@ -52,9 +52,9 @@ function factsTable(receipts) {
 }
 
 function sources() {
-  const { cpu, cores, node, commit } = kernels.machine;
+  const { cpu, cores, node, commit, realTime } = kernels.machine;
   const files = [kernels, packed, generate, peaks, load, memory].filter(Boolean).map(({ file, load: { before }, loaded }) => `\`${file}\` (load ${before}${loaded ? ", **busy machine: take these with care**" : ""})`);
-  return `${cpu}, ${cores} cores, Node ${node}, commit ${commit.slice(0, 7)}. Receipts: ${files.join(", ")}.`;
+  return `${cpu}, ${cores} cores, Node ${node}, commit ${commit.slice(0, 7)}${realTime ? ", scheduled in real time" : ""}. Receipts: ${files.join(", ")}.`;
 }
 
 /** Replaces what stands between `<!-- name -->` and `<!-- /name -->`. */
