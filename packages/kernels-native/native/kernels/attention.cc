@@ -7,6 +7,7 @@ namespace moekit {
 namespace MOEKIT_ISA {
 namespace {
 
+constexpr int64_t kTileKeys = 256;
 // Tasks of the backward pass to have at least, so that all threads of a large machine have work; fixed, so that no result
 // depends on how many there are.
 constexpr int64_t kTasks = 32;

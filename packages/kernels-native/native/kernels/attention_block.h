@@ -9,7 +9,7 @@ namespace moekit {
 namespace MOEKIT_ISA {
 
 constexpr int64_t kBlockRows = 64;
-constexpr int64_t kTileKeys = 256;
+
 struct Shape {
   int64_t B, S, L, H, G, d, e;
   bool causal;

@@ -47,12 +47,11 @@ inline IntVec bytesOf(Mxfp4, const uint8_t* p, const uint8_t* q) {
 inline IntVec stepsOf(IntVec codes) { return lookUp(_mm_setr_epi8(0, 23, 44, 62, 78, 92, 105, 117, -128, -116, -104, -91, -76, -60, -40, -16), codes); }
 inline IntVec bytesOf(Iq4Nl, const uint8_t* p, const uint8_t* q) { return stepsOf(nibbles64(p + 2, q + 2)); }
 
-// Codes 64 i to 64 i + 63 from `row` on, where a block begins; the row goes on for `numbers`, and past its last block come codes
-// of that one, which meet zeros.
+// Codes 64 i to 64 i + 63 from `row` on.
 template <class F>
 inline IntVec bytesOf64(const uint8_t* row, int i, int64_t numbers) {
-  const uint8_t* p = row + 2 * i * F::kBytes;
-  return bytesOf(F{}, p, 64 * i + 32 < numbers ? p + F::kBytes : p);
+  const TwoBlocks<F> blocks(row, i, numbers);
+  return bytesOf(F{}, blocks.first, blocks.second);
 }
 
 // Of blocks of 256: quarter i % 4 of one.

@@ -66,11 +66,11 @@ inline Bytes64 bytesOf(Mxfp4, const uint8_t* p, const uint8_t* q) {
 }
 inline Bytes64 bytesOf(Iq4Nl, const uint8_t* p, const uint8_t* q) { return steps(p + 2, q + 2); }
 
-// Codes 64 i to 64 i + 63 of a row; it has `numbers`, and past its last block come codes of that one, which meet zeros.
+// Codes 64 i to 64 i + 63 from `row` on.
 template <class F>
 inline Bytes64 bytesOf64(const uint8_t* row, int64_t i, int64_t numbers) {
-  const uint8_t* p = row + 2 * i * F::kBytes;
-  return bytesOf(F{}, p, 64 * i + 32 < numbers ? p + F::kBytes : p);
+  const TwoBlocks<F> blocks(row, i, numbers);
+  return bytesOf(F{}, blocks.first, blocks.second);
 }
 
 // Of blocks of 256: quarter i % 4 of one.

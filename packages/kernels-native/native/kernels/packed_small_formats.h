@@ -103,5 +103,13 @@ struct Iq4Xs : UnevenSteps {
   }
 };
 
+// The two blocks of 32 with codes 64 i to 64 i + 63 from `row` on, where a block begins; the row goes on for `numbers`, and past its last
+// block comes that one again, whose codes meet zeros.
+template <class F>
+struct TwoBlocks {
+  const uint8_t *first, *second;
+  TwoBlocks(const uint8_t* row, int64_t i, int64_t numbers) : first(row + 2 * i * F::kBytes), second(64 * i + 32 < numbers ? first + F::kBytes : first) {}
+};
+
 }  // namespace MOEKIT_ISA
 }  // namespace moekit
