@@ -12,6 +12,7 @@ import { generate, KeyValueCache, loadModel, loadTokenizer, streamText, type Ggu
 import { type Measured, onBackends, type Options, type Outcome, type Result, summary } from "./lib/benchmark.ts";
 import { syntheticGguf } from "./lib/synthetic-model.ts";
 import { type LlamaPeer, openLlamaCpp } from "./peers/llama-cpp.ts";
+import { fastestOf, peerOrNone } from "./peers/line-peer.ts";
 import { openNodeLlamaCpp } from "./peers/node-llama-cpp.ts";
 import { openPython } from "./peers/python.ts";
 
@@ -42,11 +43,9 @@ async function measureFormat(format: GgufExportType, runs: number): Promise<Meas
   const path = await syntheticGguf(format);
   const load = await timeLoading(format, path);
   const model = await loadModel(path, { weights: "as-stored" });
-  const peer = await openLlamaCpp(path, { threads: THREADS, contextSize: PREFILL + DECODE });
-  if (typeof peer === "string") console.error(`bench generate: without llama.cpp: ${peer}`);
-  const other = typeof peer === "string" ? undefined : peer;
-  const [tokenizer, streamer] = [(await loadTokenizer(path))!, await openNodeLlamaCpp(path, { threads: THREADS, contextSize: 2 * (PROMPT + STREAM) })];
-  if (typeof streamer === "string") console.error(`bench generate: without node-llama-cpp: ${streamer}`);
+  const other = peerOrNone("generate", "llama.cpp", await openLlamaCpp(path, { threads: THREADS, contextSize: PREFILL + DECODE }));
+  const tokenizer = (await loadTokenizer(path))!;
+  const streamer = peerOrNone("generate", "node-llama-cpp", await openNodeLlamaCpp(path, { threads: THREADS, contextSize: 2 * (PROMPT + STREAM) }));
   const streams: Times[] = [];
   if (other) await check(model, other);
   const precisions = PRECISIONS[format]!;
@@ -58,14 +57,14 @@ async function measureFormat(format: GgufExportType, runs: number): Promise<Meas
       ours.get(precision)!.push({ ...(await ourTimes(model)), stream: await ourStream(model, tokenizer) });
     }
     if (other) theirs.push(await theirTimes(other));
-    if (typeof streamer !== "string") streams.push({ stream: await streamer.time(JSON.stringify({ ids: IDS.slice(0, PROMPT), tokens: STREAM })) });
+    if (streamer) streams.push({ stream: await streamer.time(JSON.stringify({ ids: IDS.slice(0, PROMPT), tokens: STREAM })) });
   }
   native.setNativePrecision("f32");
   disposeParameters(model);
   await other?.close();
-  if (typeof streamer !== "string") streamer.close();
+  streamer?.close();
   const torch = format === "bf16" ? await torchTimes(runs) : new Map<string, Times>();
-  return [load, ...precisions.flatMap((precision) => resultsOf(`${format}, products in ${precision}`, ours.get(precision)!, new Map([...peerOf("llama.cpp", theirs), ...peerOf(typeof streamer === "string" ? "" : streamer.name, streams), ...torch])))];
+  return [load, ...precisions.flatMap((precision) => resultsOf(`${format}, products in ${precision}`, ours.get(precision)!, new Map([...peerOf("llama.cpp", theirs), ...peerOf(streamer?.name ?? "", streams), ...torch])))];
 }
 
 /** The median of rounds after the first, in which each side warms up. */
@@ -76,18 +75,9 @@ function peerOf(name: string, times: readonly Times[]): [string, Times][] {
 
 /** The faster of the ways in which transformers runs experts. */
 async function torchTimes(runs: number): Promise<Map<string, Times>> {
-  const peer = await openPython("generate_torch.py", THREADS);
-  if (typeof peer === "string") console.error(`bench generate: without PyTorch: ${peer}`);
-  if (typeof peer === "string") return new Map();
-  const fastest = async (part: string) => {
-    const medians: number[] = [];
-    for (const experts of ["grouped_mm", "eager"]) {
-      const times: number[] = [];
-      for (let i = 0; i < runs; i++) times.push(await peer.time(`${part} bf16 ${experts}`));
-      medians.push(summary(times).ms);
-    }
-    return Math.min(...medians);
-  };
+  const peer = peerOrNone("generate", "PyTorch", await openPython("generate_torch.py", THREADS));
+  if (!peer) return new Map();
+  const fastest = (part: string) => fastestOf(peer, ["grouped_mm", "eager"].map((experts) => `${part} bf16 ${experts}`), runs);
   const times = { prefill: await fastest("prefill"), decode: await fastest("decode") };
   peer.close();
   return new Map([[peer.name, times]]);

@@ -7,7 +7,7 @@ import { expertMlp, MoeLayer, type DispatchPlan, type ExpertBank } from "@moekit
 import type * as Native from "@moekit/kernels-native";
 import { TopKRouter } from "@moekit/routing";
 import { type Measured, onBackends, type Options, type Outcome, type Result, summary } from "./lib/benchmark.ts";
-import type { LinePeer } from "./peers/line-peer.ts";
+import { type LinePeer, peerOrNone } from "./peers/line-peer.ts";
 import { openPython } from "./peers/python.ts";
 
 const [TOKENS, WIDTH, HIDDEN, EXPERTS, TOP_K, N] = [512, 1024, 512, 64, 8, 1024];
@@ -48,8 +48,7 @@ export async function run({ backends = ["native"], ...options }: Options, report
 async function measureAll({ runs, only = "" }: Options): Promise<Measured[]> {
   const { threads } = native.nativeInfo();
   const peers = await Promise.all(["kernels_torch.py", "kernels_onnxruntime.py"].map((script) => openPython(script, threads)));
-  for (const peer of peers) if (typeof peer === "string") console.error(`bench kernels: without a peer: ${peer}`);
-  const [torch, onnxruntime] = peers.map((peer) => (typeof peer === "string" ? undefined : peer));
+  const [torch, onnxruntime] = peers.map((peer) => peerOrNone("kernels", "a peer", peer));
   const results: Measured[] = [];
   for (const work of WORKS.filter(({ name }) => name.includes(only))) results.push(await measure(work, runs, torch, onnxruntime));
   for (const peer of [torch, onnxruntime]) peer?.close();

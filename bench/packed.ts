@@ -8,8 +8,8 @@ import { packedExpertMlp, type PackedExpertMatrices, packMatrix, type PackedMatr
 import { packedFormat } from "@moekit/core/packed";
 import type * as Kernels from "@moekit/kernels-native";
 import { type Measured, onBackends, type Options, type Outcome, type Result, time, type Timing } from "./lib/benchmark.ts";
-import type { LinePeer } from "./peers/line-peer.ts";
 import { ggmlTime, openGgml } from "./peers/experts-ggml.ts";
+import { peerOrNone } from "./peers/line-peer.ts";
 
 const FORMATS = ["q8_0", "q4_0", "q4_K", "mxfp4", "bf16"];
 const [WIDTH, HIDDEN, EXPERTS, TOP_K, TOKENS] = [1024, 512, 64, 8, 512];
@@ -28,7 +28,7 @@ async function measureFormat(format: string, runs: number): Promise<Measured[]> 
   const matrices = experts(format);
   if (tf.getBackend() !== "moekit-native") return [await oneToken(format, "f32", matrices, runs), await manyTokens(format, "f32", matrices, runs)];
   const { nativeInfo, setNativePrecision } = await builtKernels();
-  const peer = await openPeer(nativeInfo().threads);
+  const peer = peerOrNone("packed", "a peer", await openGgml(nativeInfo().threads));
   const results: Measured[] = [];
   for (const measure of [oneToken, manyTokens]) {
     const peerMs = peer && (await ggmlTime(peer, format, measure === oneToken ? 1 : TOKENS, runs));
@@ -40,13 +40,6 @@ async function measureFormat(format: string, runs: number): Promise<Measured[]> 
   setNativePrecision("f32");
   peer?.close();
   return results;
-}
-
-async function openPeer(threads: number): Promise<LinePeer | undefined> {
-  const peer = await openGgml(threads);
-  if (typeof peer !== "string") return peer;
-  console.error(`bench packed: without a peer: ${peer}`);
-  return undefined;
 }
 
 /** The peer's rate, in the unit of ours, and how many times ours is as fast. */

@@ -24,13 +24,18 @@ const bytesOf = (name) => Object.entries(BYTES).find(([start]) => name.startsWit
 
 const number = (value) => Number(value.toPrecision(3)).toString();
 
+/** The rate of each peer, in that unit, and how many times ours is as fast. */
+function peersOf(facts, unit) {
+  const names = Object.keys(facts).filter((key) => key.startsWith("times ")).map((key) => key.slice("times ".length));
+  return names.map((name) => `${name}: ${number(facts[`${name} ${unit}`])} (${number(facts[`times ${name}`])} x)`).join("<br>");
+}
+
 /** One row per work: ours, the spread, and each peer with how many times ours is as fast. */
 function kernelTable({ results: works }) {
   const rows = works.map(({ name, ms, spread, facts }) => {
     const unit = ["GFLOP/s", "us per call", "GOP/s", "GB/s"].find((each) => each in facts);
-    const peers = Object.keys(facts).filter((key) => key.startsWith("times ")).map((key) => `${key.slice(6)}: ${number(facts[`${key.slice(6)} ${unit}`])} (${number(facts[key])} x)`);
     const ofMemory = facts.share ? `, ${Math.round(100 * facts.share)} % of memory's ${number(facts["GB/s of memory"])}` : "";
-    return `| ${name} | ${number(ms)} (${spread.map(number).join(" to ")}) | ${number(facts[unit])} ${unit.replace("us", "µs")}${ofMemory} | ${peers.join("<br>")} |`;
+    return `| ${name} | ${number(ms)} (${spread.map(number).join(" to ")}) | ${number(facts[unit])} ${unit.replace("us", "µs")}${ofMemory} | ${peersOf(facts, unit)} |`;
   });
   return ["| work | ms, median (range) | rate | peers, same unit (ours is so many times as fast) |", "| --- | --- | --- | --- |", ...rows].join("\n");
 }
@@ -38,10 +43,9 @@ function kernelTable({ results: works }) {
 /** One row per work: ours, and each peer with how many times ours is as fast. */
 function generateTable() {
   const rows = generate.results.map(({ name, ms, facts }) => {
-    const peers = Object.keys(facts).filter((key) => key.startsWith("times ")).map((key) => `${key.slice(6)}: ${number(facts[`${key.slice(6)} tokens/s`])} (${number(facts[key])} x)`);
     const rate = facts["tokens/s"] ? `${number(facts["tokens/s"])} tokens/s` : `${number(facts["GB/s"])} GB/s`;
-    const others = facts["plain read GB/s"] ? [`plain reading: ${number(facts["plain read GB/s"])} GB/s`] : peers;
-    return `| ${name} | ${number(ms)} | ${rate} | ${others.join("<br>")} |`;
+    const others = facts["plain read GB/s"] ? `plain reading: ${number(facts["plain read GB/s"])} GB/s` : peersOf(facts, "tokens/s");
+    return `| ${name} | ${number(ms)} | ${rate} | ${others} |`;
   });
   return ["| work | ms, median | rate | peers (ours is so many times as fast) |", "| --- | --- | --- | --- |", ...rows].join("\n");
 }

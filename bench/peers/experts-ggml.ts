@@ -1,7 +1,6 @@
 /** Experts with packed weights by llama.cpp's own operators. */
 import { llamaFolder, noLlamaCpp } from "../../packages/models/src/testing/llama-addon.ts";
-import { summary } from "../lib/benchmark.ts";
-import type { LinePeer } from "./line-peer.ts";
+import { fastestOf, type LinePeer } from "./line-peer.ts";
 import { openPython } from "./python.ts";
 
 /** Formats that llama.cpp can keep in a faster order on processors of this kind. */
@@ -14,11 +13,6 @@ export async function openGgml(threads: number): Promise<LinePeer | string> {
 
 /** Median milliseconds, of the faster order of weights. */
 export async function ggmlTime(peer: LinePeer, format: string, tokens: number, runs: number): Promise<number> {
-  const medians: number[] = [];
-  for (const order of REPACKED.includes(format) ? ["", " repacked"] : [""]) {
-    const times: number[] = [];
-    for (let round = 0; round < runs; round++) times.push(await peer.time(`${format} ${tokens}${order}`));
-    medians.push(summary(times).ms);
-  }
-  return Math.min(...medians);
+  const orders = REPACKED.includes(format) ? ["", " repacked"] : [""];
+  return fastestOf(peer, orders.map((order) => `${format} ${tokens}${order}`), runs);
 }

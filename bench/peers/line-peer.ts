@@ -1,6 +1,7 @@
 /** A peer in a process of its own: it says hello, then does a named work once per line and says how long it took. */
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
+import { summary } from "../lib/benchmark.ts";
 
 export interface LinePeer {
   /** Library and version. */
@@ -32,4 +33,22 @@ export async function openLinePeer(command: string, args: readonly string[]): Pr
     },
     close: () => void child.kill(),
   };
+}
+
+/** A peer, or undefined after saying why `benchmark` goes on without it. */
+export function peerOrNone<P extends object>(benchmark: string, what: string, peer: P | string): P | undefined {
+  if (typeof peer !== "string") return peer;
+  console.error(`bench ${benchmark}: without ${what}: ${peer}`);
+  return undefined;
+}
+
+/** Median milliseconds of the fastest of several ways to do the same. */
+export async function fastestOf(peer: LinePeer, works: readonly string[], runs: number): Promise<number> {
+  const medians: number[] = [];
+  for (const work of works) {
+    const times: number[] = [];
+    for (let round = 0; round < runs; round++) times.push(await peer.time(work));
+    medians.push(summary(times).ms);
+  }
+  return Math.min(...medians);
 }
